@@ -1,0 +1,125 @@
+using System.Runtime.InteropServices;
+
+namespace VSwitch.DataPlane.Buffers;
+
+/// <summary>The descriptor of one frame: one cache line, directly before the frame's memory.
+/// A buffer in memory is: descriptor (64 bytes), scratch (64: the IPv6 key), headroom (64), frame.
+/// One worker at a time owns a buffer; only a hand-over ring passes it on.</summary>
+[StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
+public unsafe struct PacketBuffer
+{
+    /// <summary>One cache line; a house test holds it.</summary>
+    public const int SizeBytes = 64;
+
+    /// <summary>From the descriptor to the first byte of a received frame.</summary>
+    public const int DataOffsetBytes = 192;
+
+    /// <summary>From the descriptor to the scratch line.</summary>
+    public const int ScratchOffsetBytes = 64;
+
+    /// <summary>First byte of the frame (Ethernet destination).</summary>
+    [FieldOffset(0)] public byte* Data;
+
+    /// <summary>Bytes of the frame, without FCS. Set by the device on receive.</summary>
+    [FieldOffset(8)] public int Length;
+
+    /// <summary>Port on which the frame came in.</summary>
+    [FieldOffset(12)] public ushort InPort;
+
+    /// <summary>Port on which it leaves; set by the pipeline.</summary>
+    [FieldOffset(14)] public ushort OutPort;
+
+    /// <summary>IPv4 connection key (16 bytes, see FlowKey); the IPv6 key is in the scratch line.</summary>
+    [FieldOffset(16)] public ulong KeyLow;
+
+    /// <summary>Second half of the IPv4 key.</summary>
+    [FieldOffset(24)] public ulong KeyHigh;
+
+    /// <summary>Hash of the key for the connection table.</summary>
+    [FieldOffset(32)] public uint Hash;
+
+    /// <summary>Candidate of the table probe: a connection's index, or -1.</summary>
+    [FieldOffset(36)] public int Candidate;
+
+    /// <summary>Offset of the transport header from <see cref="Data"/>, bytes; 0 when there is none.</summary>
+    [FieldOffset(40)] public ushort L4Offset;
+
+    /// <summary>Offset of the network header from <see cref="Data"/>, bytes.</summary>
+    [FieldOffset(42)] public byte L3Offset;
+
+    /// <summary>IP protocol number after extension headers.</summary>
+    [FieldOffset(43)] public byte Protocol;
+
+    /// <summary>What the parser found; see <see cref="PacketFlags"/>.</summary>
+    [FieldOffset(44)] public PacketFlags Flags;
+
+    /// <summary>Worker whose pool the buffer belongs to.</summary>
+    [FieldOffset(45)] public byte OwnerWorker;
+
+    /// <summary>1 for a buffer that takes a 64 KiB super-packet.</summary>
+    [FieldOffset(46)] public byte IsLarge;
+
+    /// <summary>Reason, once the verdict is a drop.</summary>
+    [FieldOffset(47)] public Pipeline.DropReason Reason;
+
+    /// <summary>Bytes that the frame's memory can take from <see cref="Data"/> at <see cref="DataOffsetBytes"/>.</summary>
+    [FieldOffset(48)] public int CapacityBytes;
+
+    /// <summary>Offload state as the virtio network header carries it (virtio 1.2, 5.1.6.1); all zero without offload.</summary>
+    [FieldOffset(52)] public VirtioNetHeader Offload;
+
+    /// <summary>The end of the transport payload by the network header, from <see cref="Data"/>: padding lies behind it.</summary>
+    [FieldOffset(62)] public ushort L3EndLow;
+}
+
+/// <summary>What the parser learnt of a frame.</summary>
+[Flags]
+public enum PacketFlags : byte
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>The network header is IPv6.</summary>
+    IsV6 = 1,
+
+    /// <summary>A fragment (first or later).</summary>
+    Fragment = 2,
+
+    /// <summary>A fragment with an offset: no transport header.</summary>
+    LaterFragment = 4,
+
+    /// <summary>The canonical key swapped the endpoints: the packet travels from the higher endpoint to the lower.</summary>
+    Swapped = 8,
+
+    /// <summary>The destination was an EIP, and the key holds the private address.</summary>
+    EipDestination = 16,
+
+    /// <summary>Both ends are EIPs of this switch (semantics.md section 7, hairpin).</summary>
+    Hairpin = 32,
+
+    /// <summary>The frame already counted as received (it came over a hand-over ring).</summary>
+    HandedOver = 64,
+}
+
+/// <summary>The ten bytes of struct virtio_net_hdr (virtio 1.2, 5.1.6.1), little endian, as IFF_VNET_HDR puts before a frame.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 10)]
+public struct VirtioNetHeader
+{
+    /// <summary>1 = the checksum at <see cref="ChecksumStart"/> + <see cref="ChecksumOffset"/> holds only the pseudo-header sum.</summary>
+    [FieldOffset(0)] public byte Flags;
+
+    /// <summary>0 none, 1 TCPv4, 3 UDP, 4 TCPv6, 5 UDP L4; bit 7 ECN.</summary>
+    [FieldOffset(1)] public byte GsoType;
+
+    /// <summary>Bytes of headers before the payload that is segmented.</summary>
+    [FieldOffset(2)] public ushort HeaderLength;
+
+    /// <summary>Payload bytes of a segment.</summary>
+    [FieldOffset(4)] public ushort GsoSize;
+
+    /// <summary>Where summing starts, from the frame's first byte.</summary>
+    [FieldOffset(6)] public ushort ChecksumStart;
+
+    /// <summary>Where the sum goes, from <see cref="ChecksumStart"/>.</summary>
+    [FieldOffset(8)] public ushort ChecksumOffset;
+}

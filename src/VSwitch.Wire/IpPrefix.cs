@@ -1,0 +1,68 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace VSwitch.Wire;
+
+/// <summary>An address and a prefix length (CIDR, RFC 4632). The host bits may be set: <see cref="Network"/> clears them.</summary>
+public readonly record struct IpPrefix(IpAddress Address, int Length) : ISpanParsable<IpPrefix>
+{
+    /// <summary>True for an IPv6 prefix.</summary>
+    public bool IsV6 => Address.IsV6;
+
+    /// <summary>Ones where the prefix decides, as wide as the family.</summary>
+    public UInt128 Mask
+    {
+        get
+        {
+            UInt128 all = Address.IsV6 ? UInt128.MaxValue : uint.MaxValue;
+            int hostBits = Address.BitCount - Length;
+            return hostBits >= 128 ? 0 : (all >> hostBits) << hostBits;
+        }
+    }
+
+    /// <summary>The first address.</summary>
+    public IpAddress Network => Address with { Bits = Address.Bits & Mask };
+
+    /// <summary>The last address: the broadcast address of an IPv4 subnet.</summary>
+    public IpAddress Last => Address with { Bits = Address.Bits | (~Mask & (IsV6 ? UInt128.MaxValue : uint.MaxValue)) };
+
+    /// <summary>True when no host bit is set.</summary>
+    public bool IsNetwork => Network == Address;
+
+    /// <summary>True when the address is of this family and inside.</summary>
+    public bool Contains(IpAddress address) =>
+        address.IsV6 == IsV6 && ((address.Bits ^ Address.Bits) & Mask) == 0;
+
+    /// <summary>True when the two share an address.</summary>
+    public bool Overlaps(IpPrefix other) => other.Length < Length ? other.Contains(Address) : Contains(other.Address);
+
+    /// <inheritdoc/>
+    public static IpPrefix Parse(ReadOnlySpan<char> s, IFormatProvider? provider = null) =>
+        TryParse(s, provider, out IpPrefix p) ? p : throw new FormatException($"'{s}' is not an address with a prefix length");
+
+    /// <inheritdoc/>
+    public static IpPrefix Parse(string s, IFormatProvider? provider = null) => Parse(s.AsSpan(), provider);
+
+    /// <inheritdoc/>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out IpPrefix result) =>
+        TryParse(s.AsSpan(), provider, out result);
+
+    /// <summary>Reads ADDRESS/LENGTH; the length is needed.</summary>
+    public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out IpPrefix result)
+    {
+        result = default;
+        int slash = s.IndexOf('/');
+        if (slash < 0 || !IpAddress.TryParse(s[..slash], provider, out IpAddress address) ||
+            !int.TryParse(s[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int length) ||
+            length > address.BitCount)
+        {
+            return false;
+        }
+
+        result = new IpPrefix(address, length);
+        return true;
+    }
+
+    /// <summary>ADDRESS/LENGTH.</summary>
+    public override string ToString() => $"{Address}/{Length}";
+}
