@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+
+namespace VSwitch.DataPlane.Tables;
+
+/// <summary>Properties of a compiled port.</summary>
+[Flags]
+public enum EniFlags : byte
+{
+    /// <summary>An empty slot: no port has this index.</summary>
+    None = 0,
+
+    /// <summary>The port exists.</summary>
+    Exists = 1,
+
+    /// <summary>The port is the internet side.</summary>
+    Internet = 2,
+
+    /// <summary>Admits TCP connections in mid-stream (semantics.md decision 4).</summary>
+    TcpLoose = 4,
+}
+
+/// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
+/// Addresses are "raw": as a load of the frame's bytes gives them on this (little-endian) machine.</summary>
+[StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
+public unsafe struct Eni
+{
+    /// <summary>Four cache lines.</summary>
+    public const int SizeBytes = 256;
+
+    /// <summary>JD Cloud's quota: one primary and 20 secondary addresses (semantics.md section 9).</summary>
+    public const int MaxAddresses = 21;
+
+    /// <summary>MAC, raw in the low 48 bits. For the internet side: the switch's own MAC there.</summary>
+    [FieldOffset(0)] public ulong Mac;
+
+    /// <summary>VPC index, from 1; 0 for the internet side.</summary>
+    [FieldOffset(8)] public ushort Vpc;
+
+    /// <summary>Index into <see cref="ForwardingSnapshot.Subnets"/>.</summary>
+    [FieldOffset(10)] public ushort Subnet;
+
+    /// <summary>Largest IP packet that the port takes, bytes.</summary>
+    [FieldOffset(12)] public ushort MtuBytes;
+
+    /// <summary>What kind of port.</summary>
+    [FieldOffset(14)] public EniFlags Flags;
+
+    /// <summary>IPv4 addresses in use.</summary>
+    [FieldOffset(15)] public byte Ip4Count;
+
+    /// <summary>IPv6 addresses in use.</summary>
+    [FieldOffset(16)] public byte Ip6Count;
+
+    /// <summary>Rule set of the egress rules of all its groups; index into the security-group table.</summary>
+    [FieldOffset(20)] public int EgressRules;
+
+    /// <summary>Rule set of the ingress rules of all its groups.</summary>
+    [FieldOffset(24)] public int IngressRules;
+
+    /// <summary>First IPv6 address: index into <see cref="ForwardingSnapshot.Ip6Addresses"/>.</summary>
+    [FieldOffset(28)] public int Ip6First;
+
+    /// <summary>EUI-64 link-local address of the MAC, low half raw (the high half is fe80::).</summary>
+    [FieldOffset(32)] public ulong LinkLocalLow;
+
+    /// <summary>IPv4 addresses, raw; the first is the primary one.</summary>
+    [FieldOffset(40)] public fixed uint Ip4[MaxAddresses];
+
+    /// <summary>For each IPv4 address its EIP: index into <see cref="ForwardingSnapshot.Eips"/>, 0 = none.</summary>
+    [FieldOffset(124)] public fixed int Eip[MaxAddresses];
+}
+
+/// <summary>An IPv6 address as two raw halves (low = the first 8 bytes on the wire).</summary>
+public readonly record struct RawIp6(ulong First, ulong Second);
+
+/// <summary>A compiled EIP. Index 0 is unused.</summary>
+public struct Eip
+{
+    /// <summary>Public address, raw.</summary>
+    public uint Address;
+
+    /// <summary>Private address, raw; 0 when unbound.</summary>
+    public uint Private;
+
+    /// <summary>Port of the ENI; 0 when unbound.</summary>
+    public ushort Port;
+
+    /// <summary>VPC index; 0 when unbound.</summary>
+    public ushort Vpc;
+
+    /// <summary>Bucket of the outbound cap in the shared token buckets, -1 = no cap.</summary>
+    public int OutBucket;
+
+    /// <summary>Bucket of the inbound cap, -1 = no cap.</summary>
+    public int InBucket;
+
+    /// <summary>True when it maps to a private address.</summary>
+    public readonly bool IsBound => Port != 0;
+}

@@ -1,0 +1,78 @@
+using VSwitch.DataPlane.Routing;
+
+namespace VSwitch.DataPlane.Tables;
+
+/// <summary>A compiled subnet.</summary>
+public sealed class Subnet
+{
+    /// <summary>Name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>VPC index.</summary>
+    public required ushort Vpc { get; init; }
+
+    /// <summary>Router address of the IPv4 range, raw; 0 when it has none.</summary>
+    public uint Router4 { get; init; }
+
+    /// <summary>Router address of the IPv6 range; default when it has none.</summary>
+    public RawIp6 Router6 { get; init; }
+
+    /// <summary>Its route table.</summary>
+    public required RouteTable Routes { get; init; }
+}
+
+/// <summary>A compiled VPC. Index 0 of the snapshot's array is the public space and has no ranges.</summary>
+public sealed class Vpc
+{
+    /// <summary>Name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>IPv4 ranges, raw.</summary>
+    public required Prefix4[] Ranges4 { get; init; }
+
+    /// <summary>IPv6 ranges.</summary>
+    public required Prefix6[] Ranges6 { get; init; }
+
+    /// <summary>True when a range holds the raw address.</summary>
+    public bool Contains(uint raw)
+    {
+        foreach (Prefix4 range in Ranges4)
+        {
+            if ((raw & range.Mask) == range.Network)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>True when a range holds the raw address.</summary>
+    public bool Contains(RawIp6 raw)
+    {
+        foreach (Prefix6 range in Ranges6)
+        {
+            if (range.Contains(raw))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
+
+/// <summary>An IPv4 prefix in raw order: network and mask as loads of wire bytes give them.</summary>
+public readonly record struct Prefix4(uint Network, uint Mask)
+{
+    /// <summary>True when the raw address is inside.</summary>
+    public bool Contains(uint raw) => (raw & Mask) == Network;
+}
+
+/// <summary>An IPv6 prefix in raw order.</summary>
+public readonly record struct Prefix6(RawIp6 Network, RawIp6 Mask)
+{
+    /// <summary>True when the raw address is inside.</summary>
+    public bool Contains(RawIp6 raw) =>
+        (raw.First & Mask.First) == Network.First && (raw.Second & Mask.Second) == Network.Second;
+}
