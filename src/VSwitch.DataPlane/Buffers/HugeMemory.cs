@@ -2,38 +2,57 @@ using System.Runtime.InteropServices;
 
 namespace VSwitch.DataPlane.Buffers;
 
-/// <summary>Zeroed native memory aligned to 2 MiB, on huge pages where the kernel gives them
-/// (madvise MADV_HUGEPAGE; harmless where it does not).</summary>
+/// <summary>Zeroed native memory aligned to 2 MiB, on huge pages where the kernel gives them (madvise MADV_HUGEPAGE;
+/// harmless where it does not). The kernel hands pages out as they are touched, so a generous size costs nothing until it
+/// is used.</summary>
 public sealed unsafe partial class HugeMemory : IDisposable
 {
     private const nuint HugePageBytes = 2 << 20;
     private const int AdviseHugePage = 14;
-    private byte* _address;
+    private const int ProtectReadWrite = 3;
+    private const int MapPrivateAnonymousNoReserve = 0x4022;
+    private readonly nuint _mappedBytes;
+    private byte* _mapping;
 
-    /// <summary>Allocates at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above one.</summary>
-    /// <exception cref="OutOfMemoryException">The system gives no more memory.</exception>
+    /// <summary>Maps at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above one.</summary>
+    /// <exception cref="InsufficientMemoryException">The system gives no more address space.</exception>
     public HugeMemory(nuint bytes)
     {
         bool huge = bytes >= HugePageBytes;
         nuint alignment = huge ? HugePageBytes : 4096;
-        LengthBytes = (bytes + alignment - 1) & ~(alignment - 1);
-        _address = (byte*)NativeMemory.AlignedAlloc(LengthBytes, alignment);
-        if (huge)
+        LengthBytes = (Math.Max(1, bytes) + alignment - 1) & ~(alignment - 1);
+        _mappedBytes = huge ? LengthBytes + HugePageBytes : LengthBytes;
+        _mapping = Map(null, _mappedBytes, ProtectReadWrite, MapPrivateAnonymousNoReserve, -1, 0);
+        if ((nint)_mapping == -1)
         {
-            _ = Advise(_address, LengthBytes, AdviseHugePage);
+            _mapping = null;
+            throw new InsufficientMemoryException($"the system gives no {LengthBytes >> 20} MiB of memory: lower the capacity or the workers");
         }
 
-        NativeMemory.Clear(_address, LengthBytes);
+        Address = (byte*)(((nuint)_mapping + alignment - 1) & ~(alignment - 1));
+        if (huge)
+        {
+            _ = Advise(Address, LengthBytes, AdviseHugePage);
+        }
     }
 
     /// <summary>Frees the memory of an instance that was never disposed.</summary>
     ~HugeMemory() => Free();
 
     /// <summary>First byte.</summary>
-    public byte* Address => _address;
+    public byte* Address { get; private set; }
 
     /// <summary>Usable bytes.</summary>
     public nuint LengthBytes { get; }
+
+    /// <summary>Touches every page now, so that none is faulted in on a packet's way.</summary>
+    public void Prefault()
+    {
+        for (nuint i = 0; i < LengthBytes; i += 4096)
+        {
+            Volatile.Write(ref Address[i], Address[i]);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -44,9 +63,19 @@ public sealed unsafe partial class HugeMemory : IDisposable
 
     private void Free()
     {
-        NativeMemory.AlignedFree(_address);
-        _address = null;
+        if (_mapping != null)
+        {
+            _ = Unmap(_mapping, _mappedBytes);
+            _mapping = null;
+            Address = null;
+        }
     }
+
+    [LibraryImport("libc", EntryPoint = "mmap")]
+    private static partial byte* Map(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    private static partial int Unmap(void* address, nuint length);
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Advise(void* address, nuint length, int advice);

@@ -1,0 +1,76 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace VSwitch.DataPlane.Buffers;
+
+/// <summary>A bounded ring of buffers from exactly one worker to exactly one other. The producer alone writes the tail, the
+/// consumer alone the head, each on a line of its own. A release store of the tail publishes the slots written before it;
+/// the consumer's acquire load of the tail pairs with it, and the same the other way round for slots that are free again.</summary>
+public sealed unsafe class SpscRing : IDisposable
+{
+    private readonly HugeMemory _memory;
+    private readonly PacketBuffer** _slots;
+    private readonly uint _mask;
+    private Cursors _cursors;
+
+    /// <summary>Makes a ring for at least <paramref name="capacity"/> buffers.</summary>
+    public SpscRing(int capacity)
+    {
+        uint slots = BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, capacity));
+        _memory = new HugeMemory(slots * (nuint)sizeof(PacketBuffer*));
+        _slots = (PacketBuffer**)_memory.Address;
+        _mask = slots - 1;
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct Cursors
+    {
+        [FieldOffset(64)] public uint Head;
+        [FieldOffset(128)] public uint Tail;
+        [FieldOffset(132)] public uint HeadSeen;
+    }
+
+    /// <summary>Buffers in the ring, as far as the caller can know.</summary>
+    public int Count => (int)(Volatile.Read(ref _cursors.Tail) - Volatile.Read(ref _cursors.Head));
+
+    /// <summary>Producer: adds a buffer; false when the ring is full.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryPush(PacketBuffer* packet)
+    {
+        uint tail = _cursors.Tail;
+        if (tail - _cursors.HeadSeen > _mask)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+            if (tail - _cursors.HeadSeen > _mask)
+            {
+                return false;
+            }
+        }
+
+        _slots[tail & _mask] = packet;
+        Volatile.Write(ref _cursors.Tail, tail + 1);
+        return true;
+    }
+
+    /// <summary>Consumer: takes up to <paramref name="maxCount"/> buffers.</summary>
+    public int Pop(PacketBuffer** packets, int maxCount)
+    {
+        uint head = _cursors.Head;
+        int count = (int)Math.Min((uint)maxCount, Volatile.Read(ref _cursors.Tail) - head);
+        for (int i = 0; i < count; i++)
+        {
+            packets[i] = _slots[(head + (uint)i) & _mask];
+        }
+
+        if (count > 0)
+        {
+            Volatile.Write(ref _cursors.Head, head + (uint)count);
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+}

@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Pipeline;
+
+namespace VSwitch.DataPlane.Counters;
+
+/// <summary>What one worker counted on one port; one cache line.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+public struct PortCounters
+{
+    /// <summary>Frames that came in.</summary>
+    public long ReceivedPackets;
+
+    /// <summary>Bytes of them, as the device gave them.</summary>
+    public long ReceivedBytes;
+
+    /// <summary>Frames that went out: forwarded ones and the switch's own.</summary>
+    public long SentPackets;
+
+    /// <summary>Bytes of them.</summary>
+    public long SentBytes;
+
+    /// <summary>Of the frames that came in here: sent on.</summary>
+    public long Forwarded;
+
+    /// <summary>Of the frames that came in here: answered by the switch.</summary>
+    public long Answered;
+
+    /// <summary>Of the frames that came in here: taken in silence.</summary>
+    public long Consumed;
+
+    /// <summary>Of the frames that came in here: dropped.</summary>
+    public long Dropped;
+
+    /// <summary>Frames that the switch made itself and sent here.</summary>
+    public long Generated;
+}
+
+/// <summary>One worker's counters, in native memory that only it writes; readers load whole 64-bit words at any time.
+/// Invariant, summed over workers: received = forwarded + answered + consumed + dropped + held, where held are the frames
+/// that a worker still works on or that wait in a hand-over ring.</summary>
+public sealed unsafe class WorkerCounters : IDisposable
+{
+    private readonly HugeMemory _memory;
+    private readonly long* _drops;
+
+    /// <summary>Makes counters for ports 0 to <paramref name="portCapacity"/> - 1.</summary>
+    public WorkerCounters(int portCapacity)
+    {
+        PortCapacity = portCapacity;
+        nuint portBytes = (nuint)portCapacity * (nuint)sizeof(PortCounters);
+        _memory = new HugeMemory(portBytes + ((nuint)portCapacity * (nuint)DropReasons.Count * sizeof(long)));
+        Ports = (PortCounters*)_memory.Address;
+        _drops = (long*)(_memory.Address + portBytes);
+    }
+
+    /// <summary>Ports that can be counted.</summary>
+    public int PortCapacity { get; }
+
+    /// <summary>Counters by port.</summary>
+    public PortCounters* Ports { get; }
+
+    /// <summary>Bursts that had packets.</summary>
+    public long BurstCount;
+
+    /// <summary>Packets in them; with <see cref="BurstCount"/> the mean burst.</summary>
+    public long BurstPackets;
+
+    /// <summary>Frames given to other workers.</summary>
+    public long HandedOver;
+
+    /// <summary>Frames taken from other workers.</summary>
+    public long TakenOver;
+
+    /// <summary>Connections begun.</summary>
+    public long FlowsCreated;
+
+    /// <summary>Connections over: expired, refused, cut.</summary>
+    public long FlowsRemoved;
+
+    /// <summary>Counts a drop of a frame that came in by a port.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void CountDrop(int port, DropReason reason)
+    {
+        Ports[port].Dropped++;
+        _drops[(port * DropReasons.Count) + (int)reason]++;
+    }
+
+    /// <summary>Drops of a port for a reason.</summary>
+    public long DropsOf(int port, DropReason reason) => Volatile.Read(ref _drops[(port * DropReasons.Count) + (int)reason]);
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace VSwitch.DataPlane.Flows;
+
+/// <summary>What happens to the packets of one direction of a connection: fixed when the connection is made. Constants to
+/// compare, to write and to add; the fast path knows no rule, no route and no NAT. One cache line, shared by all
+/// connections that take the same way.</summary>
+[StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
+public struct FlowAction
+{
+    /// <summary>One cache line; a house test holds it.</summary>
+    public const int SizeBytes = 64;
+
+    /// <summary>How many of the first bytes two actions must share to be the same.</summary>
+    public const int ComparedBytes = 56;
+
+    /// <summary>Destination MAC that a packet of this direction must carry, raw in the low 48 bits.</summary>
+    [FieldOffset(0)] public ulong ExpectedMac;
+
+    /// <summary>First 8 of the 12 MAC bytes to write (destination, source), raw.</summary>
+    [FieldOffset(8)] public ulong MacBytes;
+
+    /// <summary>Last 4 of them.</summary>
+    [FieldOffset(16)] public uint MacBytesEnd;
+
+    /// <summary>Generation of the policy that made it.</summary>
+    [FieldOffset(20)] public uint Generation;
+
+    /// <summary>Flips the IPv4 source to the translated one (raw); 0 = unchanged.</summary>
+    [FieldOffset(24)] public uint SourceXor;
+
+    /// <summary>Flips the IPv4 destination; 0 = unchanged.</summary>
+    [FieldOffset(28)] public uint DestinationXor;
+
+    /// <summary>Added (one's complement, raw) to the complement of the IPv4 header checksum: addresses and TTL.</summary>
+    [FieldOffset(32)] public ushort IpDelta;
+
+    /// <summary>Added to the complement of the TCP or UDP checksum: addresses.</summary>
+    [FieldOffset(34)] public ushort L4Delta;
+
+    /// <summary>Port that a packet of this direction must have come in by.</summary>
+    [FieldOffset(36)] public ushort InPort;
+
+    /// <summary>Port that it leaves by.</summary>
+    [FieldOffset(38)] public ushort OutPort;
+
+    /// <summary>Largest IP packet there, bytes.</summary>
+    [FieldOffset(40)] public ushort MtuBytes;
+
+    /// <summary>1 for a routed hop, 0 within a subnet.</summary>
+    [FieldOffset(42)] public byte TtlDecrement;
+
+    /// <summary>1 when an address is translated.</summary>
+    [FieldOffset(43)] public byte Translates;
+
+    /// <summary>Token bucket of the sender's EIP, -1 = none.</summary>
+    [FieldOffset(44)] public int OutBucket;
+
+    /// <summary>Token bucket of the receiver's EIP, -1 = none.</summary>
+    [FieldOffset(48)] public int InBucket;
+
+    /// <summary>In a path's first action: connections that use the path.</summary>
+    [FieldOffset(56)] public int ReferenceCount;
+
+    /// <summary>In a path's first action: next path with the same hash, or next free one.</summary>
+    [FieldOffset(60)] public int Next;
+}

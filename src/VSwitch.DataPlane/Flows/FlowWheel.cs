@@ -1,0 +1,97 @@
+using VSwitch.DataPlane.Buffers;
+
+namespace VSwitch.DataPlane.Flows;
+
+/// <summary>When to look at which entry next: slots of 128 ms in a ring, each a list of chunks that hold entry numbers in a
+/// row (a linked list would cost a dependent miss a link). An entry is in it exactly once from its slot's first use on,
+/// and is looked at no later than its deadline, because no time-out is shorter than the horizon; so a packet never touches
+/// the wheel. Owner: one worker.</summary>
+internal sealed unsafe class FlowWheel : IDisposable
+{
+    /// <summary>Milliseconds of a slot, as a power of two.</summary>
+    public const int SlotShift = 7;
+
+    /// <summary>Slots of the ring: 16 s.</summary>
+    public const int SlotCount = 128;
+
+    /// <summary>Farthest that an entry is put ahead, milliseconds: the shortest default time-out.</summary>
+    public const uint MaxHorizonMs = 10_000;
+
+    private const int ChunkEntries = 62;
+    private const int NoChunk = 0;
+    private readonly HugeMemory _memory;
+    private readonly Chunk* _chunks;
+    private readonly int[] _slots = new int[SlotCount];
+    private int _used = 1;
+    private int _free;
+
+    /// <summary>Makes room for <paramref name="entries"/> entries.</summary>
+    public FlowWheel(int entries)
+    {
+        // Each slot of the ring may hold one chunk that is not full, and the slot being drained another.
+        nuint chunks = ((nuint)entries / ChunkEntries) + (2 * SlotCount) + 2;
+        _memory = new HugeMemory(chunks * (nuint)sizeof(Chunk));
+        _chunks = (Chunk*)_memory.Address;
+    }
+
+    private struct Chunk
+    {
+        public int Next;
+        public int Count;
+        public fixed int Entries[ChunkEntries];
+    }
+
+    /// <summary>The tick of a time.</summary>
+    public static uint TickOf(uint ms) => ms >> SlotShift;
+
+    /// <summary>Puts an entry into the slot of a tick.</summary>
+    public void Add(int entry, uint tick)
+    {
+        ref int head = ref _slots[tick % SlotCount];
+        if (head == NoChunk || _chunks[head].Count == ChunkEntries)
+        {
+            int fresh = _free;
+            if (fresh != NoChunk)
+            {
+                _free = _chunks[fresh].Next;
+            }
+            else
+            {
+                fresh = _used++;
+            }
+
+            _chunks[fresh].Next = head;
+            _chunks[fresh].Count = 0;
+            head = fresh;
+        }
+
+        Chunk* chunk = _chunks + head;
+        chunk->Entries[chunk->Count++] = entry;
+    }
+
+    /// <summary>Detaches a chunk of a tick's slot and copies it out.</summary>
+    /// <returns>How many entries; 0 when the slot is empty.</returns>
+    public int Take(uint tick, Span<int> entries)
+    {
+        ref int head = ref _slots[tick % SlotCount];
+        if (head == NoChunk)
+        {
+            return 0;
+        }
+
+        Chunk* chunk = _chunks + head;
+        int count = chunk->Count;
+        new ReadOnlySpan<int>(chunk->Entries, count).CopyTo(entries);
+        int next = chunk->Next;
+        chunk->Next = _free;
+        _free = head;
+        head = next;
+        return count;
+    }
+
+    /// <summary>Entries that <see cref="Take"/> copies at most.</summary>
+    public static int MaxTake => ChunkEntries;
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+}

@@ -1,0 +1,72 @@
+using VSwitch.DataPlane.Buffers;
+
+namespace VSwitch.DataPlane.Limits;
+
+/// <summary>The rate limits that all workers share, each one 64-bit word: the time at which the bucket will be full again
+/// (generic cell rate algorithm). A packet moves it by its own duration with one compare-and-swap, so the cap is exact
+/// whatever the number of workers; a change of rate keeps the word, that is the level in time (semantics.md decision 11).</summary>
+public sealed unsafe class TokenBuckets : IDisposable
+{
+    /// <summary>Smallest burst, bytes: two of the largest super-packets.</summary>
+    public const long LeastBurstBytes = 131_072;
+
+    private const long BurstMs = 50;
+    private const long NanosecondsPerSecond = 1_000_000_000;
+    private readonly HugeMemory _memory;
+    private readonly Bucket* _buckets;
+
+    /// <summary>Makes room for <paramref name="capacity"/> buckets.</summary>
+    public TokenBuckets(int capacity)
+    {
+        Capacity = capacity;
+        _memory = new HugeMemory((nuint)Math.Max(1, capacity) * (nuint)sizeof(Bucket));
+        _buckets = (Bucket*)_memory.Address;
+    }
+
+    private struct Bucket
+    {
+        public long FullAtNs;
+        public long BitsPerSecond;
+    }
+
+    /// <summary>Buckets there are.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Sets a rate; takes effect with the next packet.</summary>
+    public void SetRate(BucketRate rate) => Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
+
+    /// <summary>Takes the tokens for a frame; false when it is over the rate.</summary>
+    /// <param name="bucket">Index of the bucket.</param>
+    /// <param name="bytes">Frame bytes on the internet side, Ethernet header included, FCS not.</param>
+    /// <param name="nowNs">The packet's time.</param>
+    public bool TryTake(int bucket, int bytes, long nowNs)
+    {
+        Bucket* b = _buckets + bucket;
+        long rate = Volatile.Read(ref b->BitsPerSecond);
+        if (rate <= 0)
+        {
+            return true;
+        }
+
+        long cost = (long)((Int128)bytes * 8 * NanosecondsPerSecond / rate);
+        long burstBytes = Math.Max(rate / 8 * BurstMs / 1000, LeastBurstBytes);
+        long burst = (long)((Int128)burstBytes * 8 * NanosecondsPerSecond / rate);
+        while (true)
+        {
+            long old = Volatile.Read(ref b->FullAtNs);
+            long start = Math.Max(old, nowNs);
+            if (start - nowNs + cost > burst)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref b->FullAtNs, start + cost, old) == old)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+}
