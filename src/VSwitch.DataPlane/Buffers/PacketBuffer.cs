@@ -38,7 +38,7 @@ public unsafe struct PacketBuffer
     /// <summary>Hash of the key for the connection table.</summary>
     [FieldOffset(32)] public uint Hash;
 
-    /// <summary>Candidate of the table probe: a connection's index, or -1.</summary>
+    /// <summary>Candidate of the table probe: a connection's number, or -1.</summary>
     [FieldOffset(36)] public int Candidate;
 
     /// <summary>Offset of the transport header from <see cref="Data"/>, bytes; 0 when there is none.</summary>
@@ -68,8 +68,8 @@ public unsafe struct PacketBuffer
     /// <summary>Offload state as the virtio network header carries it (virtio 1.2, 5.1.6.1); all zero without offload.</summary>
     [FieldOffset(52)] public VirtioNetHeader Offload;
 
-    /// <summary>The end of the transport payload by the network header, from <see cref="Data"/>: padding lies behind it.</summary>
-    [FieldOffset(62)] public ushort L3EndLow;
+    /// <summary>Bytes of the IP packet by its own header: what lies behind is padding.</summary>
+    [FieldOffset(62)] public ushort L3Length;
 }
 
 /// <summary>What the parser learnt of a frame.</summary>
@@ -91,14 +91,17 @@ public enum PacketFlags : byte
     /// <summary>The canonical key swapped the endpoints: the packet travels from the higher endpoint to the lower.</summary>
     Swapped = 8,
 
-    /// <summary>The destination was an EIP, and the key holds the private address.</summary>
-    EipDestination = 16,
+    /// <summary>An ICMP or ICMPv6 error: the key is the quoted packet's.</summary>
+    IcmpError = 16,
 
     /// <summary>Both ends are EIPs of this switch (semantics.md section 7, hairpin).</summary>
     Hairpin = 32,
 
-    /// <summary>The frame already counted as received (it came over a hand-over ring).</summary>
-    HandedOver = 64,
+    /// <summary>The frame has no key: the stateless checks will answer or drop it.</summary>
+    NoKey = 64,
+
+    /// <summary>The switch made the frame itself.</summary>
+    Generated = 128,
 }
 
 /// <summary>The ten bytes of struct virtio_net_hdr (virtio 1.2, 5.1.6.1), little endian, as IFF_VNET_HDR puts before a frame.</summary>

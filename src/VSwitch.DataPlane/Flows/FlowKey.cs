@@ -11,7 +11,10 @@ public static class FlowKey
     /// <summary>Bytes of an IPv4 key.</summary>
     public const int SizeBytes = 16;
 
-    /// <summary>Kind of an ICMP query: echo is 0.</summary>
+    /// <summary>Kind of an ICMP echo query, and of everything that is no ICMP query.</summary>
+    public const byte KindEcho = 0;
+
+    /// <summary>Kind of an ICMP timestamp query.</summary>
     public const byte KindTimestamp = 1;
 
     /// <summary>Kind of an ICMP information query.</summary>

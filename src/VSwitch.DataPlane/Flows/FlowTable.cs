@@ -140,6 +140,7 @@ public sealed unsafe class FlowTable : IDisposable
         int number = NumberOf(entry);
         _index.Remove(entry->Hash, number);
         entry->State = FlowState.Free;
+        entry->KeyHigh = ulong.MaxValue;
         entry->NextFree = _free;
         _free = number;
         Count--;

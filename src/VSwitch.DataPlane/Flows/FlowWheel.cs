@@ -18,7 +18,9 @@ internal sealed unsafe class FlowWheel : IDisposable
     public const uint MaxHorizonMs = 10_000;
 
     private const int ChunkEntries = 62;
-    private const int NoChunk = 0;
+    /// <summary>The empty list.</summary>
+    public const int NoList = 0;
+
     private readonly HugeMemory _memory;
     private readonly Chunk* _chunks;
     private readonly int[] _slots = new int[SlotCount];
@@ -48,10 +50,10 @@ internal sealed unsafe class FlowWheel : IDisposable
     public void Add(int entry, uint tick)
     {
         ref int head = ref _slots[tick % SlotCount];
-        if (head == NoChunk || _chunks[head].Count == ChunkEntries)
+        if (head == NoList || _chunks[head].Count == ChunkEntries)
         {
             int fresh = _free;
-            if (fresh != NoChunk)
+            if (fresh != NoList)
             {
                 _free = _chunks[fresh].Next;
             }
@@ -69,23 +71,31 @@ internal sealed unsafe class FlowWheel : IDisposable
         chunk->Entries[chunk->Count++] = entry;
     }
 
-    /// <summary>Detaches a chunk of a tick's slot and copies it out.</summary>
-    /// <returns>How many entries; 0 when the slot is empty.</returns>
-    public int Take(uint tick, Span<int> entries)
+    /// <summary>Takes a tick's list out of the ring; entries added to the tick from now on start a new one.</summary>
+    public int Detach(uint tick)
     {
         ref int head = ref _slots[tick % SlotCount];
-        if (head == NoChunk)
+        int list = head;
+        head = NoList;
+        return list;
+    }
+
+    /// <summary>Takes the first chunk off a detached list and copies its entries out.</summary>
+    /// <returns>How many; 0 when the list is empty.</returns>
+    public int Take(ref int list, Span<int> entries)
+    {
+        if (list == NoList)
         {
             return 0;
         }
 
-        Chunk* chunk = _chunks + head;
+        Chunk* chunk = _chunks + list;
         int count = chunk->Count;
         new ReadOnlySpan<int>(chunk->Entries, count).CopyTo(entries);
         int next = chunk->Next;
         chunk->Next = _free;
-        _free = head;
-        head = next;
+        _free = list;
+        list = next;
         return count;
     }
 

@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Policy;
 using VSwitch.DataPlane.Routing;
 
@@ -86,6 +88,12 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>The router's EUI-64 link-local address, low half raw.</summary>
     public required ulong GatewayLinkLocalLow { get; init; }
+
+    /// <summary>Idle times of connections.</summary>
+    public required ConnectionTimeouts Timeouts { get; init; }
+
+    /// <summary>Rates of the token buckets that <see cref="Eips"/> name.</summary>
+    public required BucketRate[] BucketRates { get; init; }
 
     /// <summary>Key of an IPv4 address in a VPC (raw address).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,211 @@
+using VSwitch.DataPlane.Counters;
+
+namespace VSwitch.DataPlane.Flows;
+
+/// <summary>All that one worker keeps of connections: both tables, their paths, the wheel, and its lease of the budget.
+/// An entry is made and taken out here and nowhere else.</summary>
+public sealed unsafe class Connections : IDisposable
+{
+    private const int V6Bit = 1 << 30;
+    private readonly FlowWheel _wheel;
+    private readonly FlowBudget _budget;
+    private readonly WorkerCounters _counters;
+    private int _lease;
+    private int _draining;
+    private uint _nextTick;
+    private uint _nowMs;
+    private uint _drainedMs;
+    private bool _started;
+
+    /// <summary>Makes tables that can hold the whole budget in each family; memory is taken as connections come.</summary>
+    public Connections(FlowBudget budget, WorkerCounters counters)
+    {
+        _budget = budget;
+        _counters = counters;
+        V4 = new FlowTable(budget.Capacity, isV6: false);
+        V6 = new FlowTable(budget.Capacity, isV6: true);
+        Paths = new PathTable(budget.Capacity);
+        _wheel = new FlowWheel(2 * budget.Capacity);
+    }
+
+    /// <summary>IPv4 connections.</summary>
+    public FlowTable V4 { get; }
+
+    /// <summary>IPv6 connections.</summary>
+    public FlowTable V6 { get; }
+
+    /// <summary>Their ways.</summary>
+    public PathTable Paths { get; }
+
+    /// <summary>Idle times in force.</summary>
+    public ConnectionTimeouts Timeouts { get; private set; } = new();
+
+    /// <summary>Connections of both families.</summary>
+    public int Count => V4.Count + V6.Count;
+
+    /// <summary>Sets the idle times for what comes; timers that run keep their deadline.</summary>
+    public void Use(ConnectionTimeouts timeouts) => Timeouts = timeouts;
+
+    /// <summary>True when the entry's idle time is over.</summary>
+    public static bool IsExpired(FlowEntry* entry, uint nowMs) => (int)(nowMs - entry->DeadlineMs) >= 0;
+
+    /// <summary>Makes an entry; null when the budget or the table is full.</summary>
+    public FlowEntry* Add(bool isV6, ulong keyLow, ulong keyHigh, uint hash)
+    {
+        if (_lease == 0)
+        {
+            _lease = _budget.Take();
+            if (_lease == 0 && !ReapDue())
+            {
+                return null;
+            }
+        }
+
+        FlowTable table = isV6 ? V6 : V4;
+        FlowEntry* entry = table.Add(keyLow, keyHigh, hash);
+        if (entry == null)
+        {
+            return null;
+        }
+
+        _lease--;
+        entry->CreatedMs = _nowMs;
+        if (entry->InWheel == 0)
+        {
+            entry->InWheel = 1;
+            _wheel.Add(table.NumberOf(entry) | (isV6 ? V6Bit : 0), FlowWheel.TickOf(_nowMs + HorizonMs));
+        }
+
+        _counters.FlowsCreated++;
+        return entry;
+    }
+
+    /// <summary>Takes an entry out and lets go of its path.</summary>
+    public void Remove(FlowEntry* entry)
+    {
+        if (entry->Path != 0)
+        {
+            Paths.Release(entry->Path);
+            entry->Path = 0;
+        }
+
+        ((entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4).Remove(entry);
+        _counters.FlowsRemoved++;
+        if (++_lease >= 2 * _budget.LeaseSize || _budget.LeaseSize == 1)
+        {
+            int give = _budget.LeaseSize == 1 ? _lease : _budget.LeaseSize;
+            _budget.Give(give);
+            _lease -= give;
+        }
+    }
+
+    /// <summary>Moves time on and takes out what has expired.</summary>
+    /// <param name="nowMs">The time, wrapping.</param>
+    /// <param name="maxEntries">Entries to look at before giving way to packets; the rest follows at the next call.</param>
+    public void Advance(uint nowMs, int maxEntries)
+    {
+        uint nowTick = FlowWheel.TickOf(nowMs);
+        if (!_started)
+        {
+            _started = true;
+            _nextTick = nowTick;
+        }
+
+        _nowMs = nowMs;
+        uint behind = (nowTick - _nextTick) & (uint.MaxValue >> FlowWheel.SlotShift);
+        if (behind > FlowWheel.SlotCount)
+        {
+            // The clock jumped: every slot is due, each once.
+            _nextTick = nowTick - FlowWheel.SlotCount;
+            behind = FlowWheel.SlotCount;
+        }
+
+        while (maxEntries > 0)
+        {
+            maxEntries -= DrainChunk();
+            if (_draining == FlowWheel.NoList)
+            {
+                if (behind == 0)
+                {
+                    return;
+                }
+
+                _draining = _wheel.Detach(_nextTick++);
+                behind--;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        V4.Dispose();
+        V6.Dispose();
+        Paths.Dispose();
+        _wheel.Dispose();
+    }
+
+    /// <summary>No time-out is shorter, so an entry is always looked at before its deadline passes.</summary>
+    private uint HorizonMs => Math.Min(FlowWheel.MaxHorizonMs, Timeouts.ShortestMs);
+
+    /// <summary>With a full budget: takes out what expired since its slot came up; at most once a millisecond.</summary>
+    private bool ReapDue()
+    {
+        if (_drainedMs == _nowMs)
+        {
+            return false;
+        }
+
+        _drainedMs = _nowMs;
+        while (_draining != FlowWheel.NoList)
+        {
+            DrainChunk();
+        }
+
+        _draining = _wheel.Detach(FlowWheel.TickOf(_nowMs));
+        while (_draining != FlowWheel.NoList)
+        {
+            DrainChunk();
+        }
+
+        if (_lease == 0)
+        {
+            _lease = _budget.Take();
+        }
+
+        return _lease > 0;
+    }
+
+    /// <summary>Looks at one chunk of the list being drained; the number of entries looked at.</summary>
+    private int DrainChunk()
+    {
+        Span<int> entries = stackalloc int[FlowWheel.MaxTake];
+        int count = _wheel.Take(ref _draining, entries);
+        for (int i = 0; i < count; i++)
+        {
+            Visit(entries[i]);
+        }
+
+        return count;
+    }
+
+    private void Visit(int number)
+    {
+        FlowTable table = (number & V6Bit) != 0 ? V6 : V4;
+        FlowEntry* entry = table.At(number & ~V6Bit);
+        if (entry->State == FlowState.Free)
+        {
+            entry->InWheel = 0;
+        }
+        else if (IsExpired(entry, _nowMs))
+        {
+            entry->InWheel = 0;
+            Remove(entry);
+        }
+        else
+        {
+            uint aheadMs = Math.Min(entry->DeadlineMs - _nowMs, HorizonMs);
+            _wheel.Add(number, FlowWheel.TickOf(_nowMs + aheadMs));
+        }
+    }
+}

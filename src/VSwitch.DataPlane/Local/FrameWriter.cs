@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Local;
+
+/// <summary>Writes the frames that the switch sends itself into a packet buffer: headers by offset, checksums last.
+/// Values are raw (wire order) unless named otherwise.</summary>
+internal static unsafe class FrameWriter
+{
+    public const int EthernetBytes = 14;
+    public const int Ip4Bytes = 20;
+    public const int Ip6Bytes = 40;
+    private const ushort DontFragment = 0x0040;
+
+    public static void Ethernet(byte* frame, ulong destination, ulong source, ushort etherType)
+    {
+        *(ulong*)frame = destination | (source << 48);
+        *(uint*)(frame + 8) = (uint)(source >> 16);
+        *(ushort*)(frame + 12) = etherType;
+    }
+
+    /// <summary>A 20-byte header with DF and identification 0 (RFC 6864: atomic packets need none).</summary>
+    public static void Ip4(byte* ip, int payloadBytes, byte tos, byte ttl, byte protocol, uint source, uint destination)
+    {
+        ip[0] = 0x45;
+        ip[1] = tos;
+        *(ushort*)(ip + 2) = BinaryPrimitives.ReverseEndianness((ushort)(Ip4Bytes + payloadBytes));
+        *(ushort*)(ip + 4) = 0;
+        *(ushort*)(ip + 6) = DontFragment;
+        ip[8] = ttl;
+        ip[9] = protocol;
+        *(ushort*)(ip + 10) = 0;
+        *(uint*)(ip + 12) = source;
+        *(uint*)(ip + 16) = destination;
+        *(ushort*)(ip + 10) = (ushort)~InternetChecksum.SumRaw(ip, Ip4Bytes);
+    }
+
+    public static void Ip6(byte* ip, int payloadBytes, byte hopLimit, byte protocol, RawIp6 source, RawIp6 destination)
+    {
+        *(uint*)ip = 0x60;
+        *(ushort*)(ip + 4) = BinaryPrimitives.ReverseEndianness((ushort)payloadBytes);
+        ip[6] = protocol;
+        ip[7] = hopLimit;
+        *(RawIp6*)(ip + 8) = source;
+        *(RawIp6*)(ip + 24) = destination;
+    }
+
+    /// <summary>Fills in the checksum of an ICMP message (RFC 792).</summary>
+    public static void IcmpChecksum(byte* icmp, int bytes)
+    {
+        *(ushort*)(icmp + 2) = 0;
+        *(ushort*)(icmp + 2) = (ushort)~InternetChecksum.SumRaw(icmp, bytes);
+    }
+
+    /// <summary>Fills in the checksum of an ICMPv6 message (RFC 4443 section 2.3) behind its IPv6 header.</summary>
+    public static void Icmp6Checksum(byte* ip, byte* icmp, int bytes)
+    {
+        *(ushort*)(icmp + 2) = 0;
+        *(ushort*)(icmp + 2) = (ushort)~SumWithPseudoHeader6(ip, icmp, bytes);
+    }
+
+    /// <summary>Folded sum of an ICMPv6 message and its pseudo-header: all ones when the checksum is right.</summary>
+    public static ushort SumWithPseudoHeader6(byte* ip, byte* icmp, int bytes)
+    {
+        uint sum = InternetChecksum.SumRaw(ip + 8, 32) + InternetChecksum.SumRaw(icmp, bytes) +
+            BinaryPrimitives.ReverseEndianness((ushort)bytes) + (58u << 8);
+        return InternetChecksum.FoldRaw(sum);
+    }
+}

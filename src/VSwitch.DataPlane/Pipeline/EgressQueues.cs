@@ -1,0 +1,70 @@
+using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Buffers;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <summary>What one worker has ready for each port, until the end of the burst. Native memory; a queue takes a burst.</summary>
+internal sealed unsafe class EgressQueues : IDisposable
+{
+    private readonly HugeMemory _memory;
+    private readonly Queue* _queues;
+    private readonly ushort[] _touched;
+
+    public EgressQueues(int portCapacity, int transmitQueue)
+    {
+        TransmitQueue = transmitQueue;
+        _memory = new HugeMemory((nuint)portCapacity * (nuint)sizeof(Queue));
+        _queues = (Queue*)_memory.Address;
+        _touched = new ushort[portCapacity];
+    }
+
+    private struct Queue
+    {
+        public int Count;
+        public int IsTouched;
+        public fixed long Packets[PacketPipeline<NoTrace>.MaxBurst];
+    }
+
+    /// <summary>The worker's queue on each device.</summary>
+    public int TransmitQueue { get; }
+
+    /// <summary>Ports with packets.</summary>
+    public int TouchedCount { get; private set; }
+
+    public int Touched(int i) => _touched[i];
+
+    public void ClearTouched()
+    {
+        for (int i = 0; i < TouchedCount; i++)
+        {
+            _queues[_touched[i]].IsTouched = 0;
+        }
+
+        TouchedCount = 0;
+    }
+
+    /// <summary>Adds a packet; true when the queue is full now.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Add(PacketBuffer* p, int port)
+    {
+        Queue* queue = _queues + port;
+        if (queue->IsTouched == 0)
+        {
+            queue->IsTouched = 1;
+            _touched[TouchedCount++] = (ushort)port;
+        }
+
+        queue->Packets[queue->Count++] = (long)p;
+        return queue->Count == PacketPipeline<NoTrace>.MaxBurst;
+    }
+
+    public PacketBuffer** Packets(int port, out int count)
+    {
+        count = _queues[port].Count;
+        return (PacketBuffer**)_queues[port].Packets;
+    }
+
+    public void Clear(int port) => _queues[port].Count = 0;
+
+    public void Dispose() => _memory.Dispose();
+}

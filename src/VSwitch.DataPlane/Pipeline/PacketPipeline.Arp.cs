@@ -1,0 +1,181 @@
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Local;
+using VSwitch.DataPlane.Tables;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>ARP (RFC 826, 5227). The question: who has this address, as far as the asker may know? Order of checks, section 5.
+/// The switch answers; nothing is flooded.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    private const int ArpFrameBytes = 42;
+    private const int ArpSenderMac = 8;
+    private const int ArpSenderIp = 14;
+    private const int ArpTargetIp = 24;
+    private const ushort ArpRequest = 0x0100;
+    private const ushort ArpReply = 0x0200;
+
+    private void HandleArp(PacketBuffer* p)
+    {
+        byte* arp = p->Data + ParseStage.EthernetBytes;
+        ushort operation = *(ushort*)(arp + 6);
+        ulong senderMac = *(ulong*)(arp + ArpSenderMac) & MacMask;
+        uint sender = *(uint*)(arp + ArpSenderIp);
+        uint target = *(uint*)(arp + ArpTargetIp);
+        DropReason reason = p->InPort == 0
+            ? CheckArpFromInternet(senderMac, sender)
+            : CheckArpFromEni(p->InPort, senderMac, sender, operation == ArpRequest);
+        if (reason == DropReason.None && operation is not (ArpRequest or ArpReply))
+        {
+            reason = DropReason.UnsupportedProtocol;
+        }
+
+        if (reason != DropReason.None)
+        {
+            Drop(p, reason);
+            return;
+        }
+
+        ulong answer = 0;
+        if (p->InPort == 0)
+        {
+            LearnNeighbor(new RawIp6(sender, 0), isV6: false, senderMac);
+            bool isOurs = operation == ArpRequest && (Ip4Family.IsOwn(_internet, target) ||
+                _snapshot.Eips[Ip4Family.EipOf(_snapshot, target)].IsBound);
+            answer = isOurs ? _snapshot.Enis[0].Mac : 0;
+        }
+        else if (operation == ArpRequest)
+        {
+            answer = MacFor(p->InPort, target);
+        }
+
+        if (answer == 0)
+        {
+            Consume(p);
+        }
+        else
+        {
+            AnswerArp(p, answer, target, sender);
+        }
+    }
+
+    private DropReason CheckArpFromEni(int port, ulong senderMac, uint sender, bool isRequest)
+    {
+        if (senderMac != _snapshot.Enis[port].Mac)
+        {
+            return DropReason.SpoofedMac;
+        }
+
+        bool isProbe = isRequest && sender == 0;
+        return isProbe || Ip4Family.Owns(_snapshot, port, sender) ? DropReason.None : DropReason.SpoofedIp;
+    }
+
+    private DropReason CheckArpFromInternet(ulong senderMac, uint sender) =>
+        (senderMac & 1) != 0 || Ip4Family.IsOwn(_internet, sender) || Ip4Family.EipOf(_snapshot, sender) != 0
+            ? DropReason.SpoofedIp : DropReason.None;
+
+    /// <summary>The raw MAC that an ENI gets to know for an address of its subnet; 0 = silence.</summary>
+    private ulong MacFor(int port, uint target)
+    {
+        Eni* eni = _snapshot.Enis + port;
+        if (target == _snapshot.Subnets[eni->Subnet].Router4 && target != 0)
+        {
+            return _snapshot.GatewayMac;
+        }
+
+        int peer = _snapshot.PortOf(eni->Vpc, target);
+        return peer == 0 || peer == port || _snapshot.Enis[peer].Subnet != eni->Subnet ? 0 : _snapshot.Enis[peer].Mac;
+    }
+
+    private void LearnNeighbor(RawIp6 address, bool isV6, ulong mac)
+    {
+        bool isOnLink = false;
+        if (isV6)
+        {
+            foreach (Prefix6 prefix in _internet.OnLink6)
+            {
+                isOnLink |= prefix.Contains(address);
+            }
+        }
+        else
+        {
+            foreach (Prefix4 prefix in _internet.OnLink4)
+            {
+                isOnLink |= address.First != 0 && prefix.Contains((uint)address.First);
+            }
+        }
+
+        if (isOnLink && _shared.Neighbors.Learn(address, isV6, mac))
+        {
+            _shared.MakeActionsStale();
+        }
+    }
+
+    private void AnswerArp(PacketBuffer* request, ulong mac, uint address, uint asker)
+    {
+        PacketBuffer* reply = _pool.Rent();
+        if (reply == null)
+        {
+            Drop(request, DropReason.BufferExhausted);
+            return;
+        }
+
+        ulong askerMac = *(ulong*)(request->Data + 6) & MacMask;
+        WriteArp(reply, askerMac, mac, ArpReply, mac, address, askerMac, asker);
+        SendGenerated(reply, request->InPort);
+        Answered(request, "ARP: answered");
+    }
+
+    private static void WriteArp(
+        PacketBuffer* p, ulong destinationMac, ulong sourceMac, ushort operation, ulong senderMac, uint sender, ulong targetMac,
+        uint target)
+    {
+        FrameWriter.Ethernet(p->Data, destinationMac, sourceMac, ParseStage.EtherTypeArp);
+        byte* arp = p->Data + ParseStage.EthernetBytes;
+        *(uint*)arp = 0x0008_0100;
+        *(ushort*)(arp + 4) = 0x0406;
+        *(ushort*)(arp + 6) = operation;
+        *(ulong*)(arp + ArpSenderMac) = senderMac;
+        *(uint*)(arp + ArpSenderIp) = sender;
+        *(uint*)(arp + 18) = (uint)targetMac;
+        *(ushort*)(arp + 22) = (ushort)(targetMac >> 32);
+        *(uint*)(arp + ArpTargetIp) = target;
+        p->Length = ArpFrameBytes;
+    }
+
+    /// <summary>Asks for a neighbour on the internet side, at most once a second each.</summary>
+    private void AskNeighbor(uint address)
+    {
+        if (_internet.Own4.Length == 0 || !_shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000))
+        {
+            return;
+        }
+
+        PacketBuffer* p = _pool.Rent();
+        if (p != null)
+        {
+            ulong own = _snapshot.Enis[0].Mac;
+            WriteArp(p, MacMask, own, ArpRequest, own, _internet.Own4[0], 0, address);
+            SendGenerated(p, 0);
+        }
+    }
+
+    private void Answered(PacketBuffer* p, string text)
+    {
+        _counters.Ports[p->InPort].Answered++;
+        if (_tracer.IsEnabled)
+        {
+            _tracer.Note(PipelineStage.Local, text);
+            _tracer.Note(PipelineStage.Verdict, "answered by the switch");
+        }
+
+        Free(p);
+    }
+
+    private void SendGenerated(PacketBuffer* p, int port)
+    {
+        p->Flags = PacketFlags.Generated;
+        p->InPort = (ushort)port;
+        Enqueue(p, port);
+    }
+}

@@ -1,0 +1,280 @@
+using System.Buffers.Binary;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Local;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>ICMP errors (semantics.md section 4). The question: which connection does this error speak of, and what must be
+/// mended in it? Never makes or changes a connection. Order of checks, section 7.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    /// <summary>Where the quoted packet's headers are, from the frame's first byte.</summary>
+    private struct Quote
+    {
+        public int L3Offset;
+        public int L4Offset;
+        public int EndOffset;
+        public byte Protocol;
+        public bool IsError;
+        public bool IsLaterFragment;
+    }
+
+    /// <summary>Gives an error the key of the connection whose packet it quotes, in the direction that the error travels.</summary>
+    private void KeyOfQuote(PacketBuffer* p)
+    {
+        if ((p->Flags & PacketFlags.Fragment) != 0 || !TryReadQuote(p, out Quote quote) || quote.IsError ||
+            quote.IsLaterFragment)
+        {
+            p->Flags |= PacketFlags.NoKey;
+            p->KeyLow = 0;
+            p->KeyHigh = 0;
+            p->Hash = 0;
+            *Scratch6(p) = default;
+            return;
+        }
+
+        byte* ip = p->Data + quote.L3Offset;
+        uint ports = QuotedPorts(p, quote, out byte kind);
+        uint from = ports & 0xFFFF;
+        uint to = ports >> 16;
+        bool swapped;
+        if ((p->Flags & PacketFlags.IsV6) != 0)
+        {
+            RawIp6 source = *(RawIp6*)(ip + 8);
+            RawIp6 destination = *(RawIp6*)(ip + 24);
+            int owner = p->InPort != 0 ? p->InPort : PublicPortOf(source);
+            swapped = FlowKey.Sort(destination, source, to, from, out FlowAddresses6 addresses, out ulong ports6);
+            SetKey6(p, addresses, ports6 | FlowKey.Space(_snapshot.Enis[owner].Vpc, quote.Protocol, kind));
+        }
+        else
+        {
+            uint source = *(uint*)(ip + 12);
+            uint destination = *(uint*)(ip + 16);
+            int space = SpaceOfQuote(p->InPort, ref source, ref destination);
+            swapped = FlowKey.Sort(destination, source, to, from, out ulong low, out ulong ports4);
+            p->KeyLow = low;
+            p->KeyHigh = ports4 | FlowKey.Space(space, quote.Protocol, kind);
+            p->Hash = FlowKey.Hash(low, p->KeyHigh, _secretLow, _secretHigh);
+        }
+
+        p->Flags |= swapped ? PacketFlags.Swapped : PacketFlags.None;
+    }
+
+    /// <summary>Turns the quoted addresses, as they were where the error was made, into those of the key.</summary>
+    private int SpaceOfQuote(int port, ref uint source, ref uint destination)
+    {
+        if (port == 0)
+        {
+            Eip* eip = _snapshot.Eips + Ip4Family.EipOf(_snapshot, source);
+            source = eip->Private;
+            return eip->Vpc;
+        }
+
+        // To the ENI, the other end of a hairpin is an EIP of this switch.
+        int remote = Ip4Family.EipOf(_snapshot, source);
+        int own = Ip4Family.EipOfPrivate(_snapshot, port, destination);
+        if (remote != 0 && own != 0)
+        {
+            destination = _snapshot.Eips[own].Address;
+            return 0;
+        }
+
+        return _snapshot.Enis[port].Vpc;
+    }
+
+    private void Relate<TAddress, TFamily>(PacketBuffer* p)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if (!IsErrorIntact(p, out Quote quote))
+        {
+            Drop(p, DropReason.MalformedL4);
+            return;
+        }
+
+        FlowEntry* entry = quote.IsError ? null : FindEntry(p);
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        byte* quoted = p->Data + quote.L3Offset;
+        bool isToSource = new ReadOnlySpan<byte>(p->Data + p->L3Offset + (isV6 ? 24 : 16), isV6 ? 16 : 4)
+            .SequenceEqual(new ReadOnlySpan<byte>(quoted + (isV6 ? 8 : 12), isV6 ? 16 : 4));
+        if (entry == null || !isToSource)
+        {
+            if (_tracer.IsEnabled)
+            {
+                _tracer.Note(PipelineStage.Connection, "the packet that the error quotes belongs to no known connection");
+            }
+
+            Drop(p, DropReason.ConnectionInvalid);
+            return;
+        }
+
+        FlowAction* action = ActionOf(p, entry);
+        if (action->Generation != _generation)
+        {
+            DropReason reason = Refresh<TAddress, TFamily>(p, entry, action->TtlDecrement != 0, out bool isGone);
+            if (reason != DropReason.None || isGone)
+            {
+                Drop(p, reason != DropReason.None ? reason : DropReason.ConnectionInvalid);
+                return;
+            }
+
+            action = ActionOf(p, entry);
+        }
+
+        bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
+        DropReason refusal = !Fits(p, action) || (!fromEnd && action->SourceXor != 0) ? DropReason.ConnectionInvalid
+            : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
+            : p->L3Length > action->MtuBytes ? DropReason.MtuExceeded
+            : (action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action) ? DropReason.EipBandwidth
+            : DropReason.None;
+        if (refusal != DropReason.None)
+        {
+            Drop(p, refusal);
+            return;
+        }
+
+        if (_tracer.IsEnabled)
+        {
+            _tracer.Note(PipelineStage.Connection, "an ICMP error about a known connection: related, passes without a rule");
+        }
+
+        if (action->Translates != 0)
+        {
+            TranslateQuote(p, action, quote);
+        }
+
+        Rewrite(p, action);
+        Enqueue(p, action->OutPort);
+    }
+
+    /// <summary>The quote's source is the error's destination and changes as that does; the quote's destination likewise. In the
+    /// ICMP checksum the change of an address and of the quoted header's checksum cancel (semantics.md section 7).</summary>
+    private static void TranslateQuote(PacketBuffer* p, FlowAction* action, in Quote quote)
+    {
+        byte* ip = p->Data + quote.L3Offset;
+        byte* icmp = p->Data + p->L4Offset;
+        uint source = *(uint*)(ip + 12);
+        uint destination = *(uint*)(ip + 16);
+        uint newSource = source ^ action->DestinationXor;
+        uint newDestination = destination ^ action->SourceXor;
+        *(uint*)(ip + 12) = newSource;
+        *(uint*)(ip + 16) = newDestination;
+        ushort delta = InternetChecksum.AddRaw(
+            InternetChecksum.DeltaRaw(source, newSource), InternetChecksum.DeltaRaw(destination, newDestination));
+        *(ushort*)(ip + 10) = InternetChecksum.ApplyRaw(*(ushort*)(ip + 10), delta);
+        int at = quote.Protocol == ParseStage.Udp ? 6 : quote.Protocol == ParseStage.Tcp ? 16 : -1;
+        if (at < 0 || quote.L4Offset + at + 2 > quote.EndOffset)
+        {
+            return;
+        }
+
+        ushort* l4 = (ushort*)(p->Data + quote.L4Offset + at);
+        ushort old = *l4;
+        *l4 = quote.Protocol == ParseStage.Udp
+            ? InternetChecksum.ApplyUdpRaw(old, delta) : InternetChecksum.ApplyRaw(old, delta);
+        ushort* outer = (ushort*)(icmp + 2);
+        *outer = InternetChecksum.ApplyRaw(*outer, InternetChecksum.DeltaRaw(old, *l4));
+    }
+
+    private static bool IsErrorIntact(PacketBuffer* p, out Quote quote)
+    {
+        quote = default;
+        byte* icmp = p->Data + p->L4Offset;
+        int bytes = p->L3Offset + p->L3Length - p->L4Offset;
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        if ((p->Flags & PacketFlags.Fragment) != 0)
+        {
+            // Cut in pieces, it cannot be checked; it is related to nothing.
+            quote.IsError = true;
+            return true;
+        }
+
+        ushort sum = isV6 ? FrameWriter.SumWithPseudoHeader6(p->Data + p->L3Offset, icmp, bytes)
+            : (ushort)InternetChecksum.SumRaw(icmp, bytes);
+        return (sum == 0xFFFF || (p->Offload.Flags & 1) != 0) && TryReadQuote(p, out quote);
+    }
+
+    /// <summary>Finds the quoted headers; false when the quote holds less than an IP header and 8 bytes, or its header checksum
+    /// is wrong.</summary>
+    private static bool TryReadQuote(PacketBuffer* p, out Quote quote)
+    {
+        int start = p->L4Offset + 8;
+        int end = p->L3Offset + p->L3Length;
+        quote = new Quote { L3Offset = start, EndOffset = end };
+        byte* ip = p->Data + start;
+        int available = end - start;
+        if ((p->Flags & PacketFlags.IsV6) != 0)
+        {
+            return TryReadQuote6(p, ip, available, ref quote);
+        }
+
+        if (available < FrameWriter.Ip4Bytes || (*ip >> 4) != 4)
+        {
+            return false;
+        }
+
+        int header = (*ip & 15) * 4;
+        if (header < FrameWriter.Ip4Bytes || available < header + 8 || !InternetChecksum.IsIpv4HeaderValid(ip, header))
+        {
+            return false;
+        }
+
+        quote.L4Offset = start + header;
+        quote.Protocol = ip[9];
+        quote.IsLaterFragment = (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 6)) & 0x1FFF) != 0;
+        quote.IsError = quote.Protocol == ParseStage.Icmp && !quote.IsLaterFragment &&
+            IcmpRules.IsError(p->Data[quote.L4Offset], isV6: false);
+        return true;
+    }
+
+    private static bool TryReadQuote6(PacketBuffer* p, byte* ip, int available, ref Quote quote)
+    {
+        if (available < FrameWriter.Ip6Bytes || (*ip >> 4) != 6)
+        {
+            return false;
+        }
+
+        byte next = ip[6];
+        int offset = FrameWriter.Ip6Bytes;
+        for (int i = 0; next is 0 or 43 or 44 or 51 or 60 && i < 8; i++)
+        {
+            if (offset + 8 > available)
+            {
+                return false;
+            }
+
+            quote.IsLaterFragment |= next == 44 && (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + offset + 2)) & 0xFFF8) != 0;
+            int bytes = next == 44 ? 8 : next == 51 ? (ip[offset + 1] + 2) * 4 : (ip[offset + 1] + 1) * 8;
+            next = ip[offset];
+            offset += bytes;
+        }
+
+        quote.Protocol = next;
+        quote.L4Offset = quote.L3Offset + offset;
+        quote.IsError = next == ParseStage.Icmp6 && offset < available && IcmpRules.IsError(ip[offset], isV6: true);
+        return offset + 8 <= available;
+    }
+
+    private static uint QuotedPorts(PacketBuffer* p, in Quote quote, out byte kind)
+    {
+        byte* l4 = p->Data + quote.L4Offset;
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        kind = 0;
+        if (quote.Protocol is ParseStage.Tcp or ParseStage.Udp or ParseStage.Sctp)
+        {
+            return *(uint*)l4;
+        }
+
+        if (quote.Protocol != (isV6 ? ParseStage.Icmp6 : ParseStage.Icmp))
+        {
+            return 0;
+        }
+
+        kind = IcmpRules.KindOf(*l4, isV6);
+        ushort identifier = *(ushort*)(l4 + 4);
+        return identifier | ((uint)identifier << 16);
+    }
+}

@@ -1,0 +1,292 @@
+using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Flows;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>5. Flow and 7. Rewrite. The question: does the packet fit its connection? An established packet reads and writes
+/// one line of the table's index, one line of its entry, and an action that it shares with others.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.LaterFragment;
+    private const int TrafficBytesBits = 22;
+    private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
+    private const uint CarryAtBytes = 0x3E_0000;
+    private const uint CarryAtPackets = 1000u << TrafficBytesBits;
+    private const byte TcpFlagsOfInterest = 0x17;
+    private const byte TcpAck = 0x10;
+
+    private enum HitOutcome
+    {
+        /// <summary>The packet went its way or was dropped.</summary>
+        Done,
+
+        /// <summary>The connection is over and was forgotten; the packet may open a new one.</summary>
+        Miss,
+    }
+
+    private void RunFlows4()
+    {
+        FlowTable table = _connections.V4;
+        PacketBuffer** live = _live4;
+        int count = _live4Count;
+        for (int i = 0; i < count; i++)
+        {
+            PacketBuffer* p = live[i];
+            FlowEntry* entry = null;
+            if (p->Candidate >= 0)
+            {
+                entry = table.At(p->Candidate);
+                entry = entry->KeyLow == p->KeyLow && entry->KeyHigh == p->KeyHigh ? entry : null;
+            }
+
+            if (entry == null)
+            {
+                // The guess was wrong, or a packet before this one in the burst opened the connection.
+                entry = table.Find(p->KeyLow, p->KeyHigh, p->Hash);
+            }
+
+            if (entry == null || !TryHit(p, entry))
+            {
+                Admit<uint, Ip4Family>(p);
+            }
+        }
+    }
+
+    private void RunFlows6()
+    {
+        FlowTable table = _connections.V6;
+        for (int i = 0; i < _live6Count; i++)
+        {
+            PacketBuffer* p = _live6[i];
+            FlowEntry* entry = table.Find(*Scratch6(p), p->KeyLow, p->KeyHigh, p->Hash);
+            if (entry == null || !TryHit(p, entry))
+            {
+                Admit<Tables.RawIp6, Ip6Family>(p);
+            }
+        }
+    }
+
+    /// <summary>True when the entry and its action are good for the packet as they are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryHit(PacketBuffer* p, FlowEntry* entry)
+    {
+        FlowAction* action = ActionOf(p, entry);
+        bool fits = (p->Flags & NeedsAdmit) == 0 && !Connections.IsExpired(entry, _nowMs) && Fits(p, action);
+        return fits && Hit(p, entry, action) == HitOutcome.Done;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FlowAction* ActionOf(PacketBuffer* p, FlowEntry* entry) =>
+        _connections.Paths.Actions + (2L * entry->Path) + ((p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0);
+
+    /// <summary>True when the action was made for packets like this one, under the policy in force.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Fits(PacketBuffer* p, FlowAction* action) =>
+        action->Generation == _generation && action->InPort == p->InPort &&
+        ((*(ulong*)p->Data ^ action->ExpectedMac) & MacMask) == 0;
+
+    /// <summary>Order of checks, section 4, hit, from 2 on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private HitOutcome Hit(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
+    {
+        byte* ip = p->Data + p->L3Offset;
+        byte ttl = (p->Flags & PacketFlags.IsV6) != 0 ? ip[7] : ip[8];
+        if (action->TtlDecrement != 0 && ttl <= 1)
+        {
+            ExpireTtl(p);
+            return HitOutcome.Done;
+        }
+
+        if (p->L3Length > action->MtuBytes && IsTooLong(p, action->MtuBytes))
+        {
+            Drop(p, DropReason.MtuExceeded);
+            return HitOutcome.Done;
+        }
+
+        if (entry->State == FlowState.TcpEstablished && (p->Data[p->L4Offset + 13] & TcpFlagsOfInterest) == TcpAck)
+        {
+            entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
+        }
+        else
+        {
+            TcpVerdict verdict = Track(p, entry);
+            if (verdict >= TcpVerdict.Invalid)
+            {
+                return Refuse(p, entry, action, verdict);
+            }
+        }
+
+        Forward(p, entry, action);
+        return HitOutcome.Done;
+    }
+
+    /// <summary>The state machines of everything but plain established TCP; sets state and deadline.</summary>
+    private TcpVerdict Track(PacketBuffer* p, FlowEntry* entry)
+    {
+        bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
+        byte* l4 = p->Data + p->L4Offset;
+        switch (entry->State)
+        {
+            case FlowState.Udp when isReply:
+                entry->State = FlowState.UdpStream;
+                break;
+            case FlowState.Udp or FlowState.UdpStream or FlowState.Other:
+                break;
+            case FlowState.Icmp:
+                bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+                if (l4[1] != 0 || !(isReply ? IcmpRules.IsReply(*l4, isV6) : IcmpRules.IsRequest(*l4, isV6)))
+                {
+                    return TcpVerdict.Invalid;
+                }
+
+                break;
+            default:
+                TcpVerdict verdict = TcpTracker.Judge(entry->State, l4[13], isReply, out FlowState next);
+                if (verdict != TcpVerdict.Accept)
+                {
+                    return verdict;
+                }
+
+                entry->State = next;
+                break;
+        }
+
+        entry->DeadlineMs = _nowMs + _timeoutMs[(int)entry->State];
+        return TcpVerdict.Accept;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private HitOutcome Refuse(PacketBuffer* p, FlowEntry* entry, FlowAction* action, TcpVerdict verdict)
+    {
+        switch (verdict)
+        {
+            case TcpVerdict.Refused:
+                Forward(p, entry, action);
+                _connections.Remove(entry);
+                return HitOutcome.Done;
+            case TcpVerdict.Reopen:
+                _connections.Remove(entry);
+                return HitOutcome.Miss;
+            default:
+                if (_tracer.IsEnabled)
+                {
+                    _tracer.Note(PipelineStage.Connection, $"known connection in state {entry->State}; the packet does not fit it");
+                }
+
+                Drop(p, DropReason.ConnectionInvalid);
+                return HitOutcome.Done;
+        }
+    }
+
+    /// <summary>Bandwidth, counters, rewrite, egress.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Forward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
+    {
+        if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
+        {
+            Drop(p, DropReason.EipBandwidth);
+            return;
+        }
+
+        bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
+        uint* traffic = swapped ? &entry->TrafficDown : &entry->TrafficUp;
+        uint sum = *traffic + (1u << TrafficBytesBits) + (uint)p->Length;
+        *traffic = sum;
+        if ((sum & TrafficBytesMask) >= CarryAtBytes || sum >= CarryAtPackets)
+        {
+            CarryTraffic(entry);
+        }
+
+        if ((p->Flags & PacketFlags.Fragment) != 0)
+        {
+            RememberFragment(p, entry);
+        }
+
+        if (_tracer.IsEnabled)
+        {
+            TraceForward(p, action);
+        }
+
+        Rewrite(p, action);
+        Enqueue(p, action->OutPort);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rewrite(PacketBuffer* p, FlowAction* action)
+    {
+        byte* frame = p->Data;
+        byte* ip = frame + p->L3Offset;
+        *(ulong*)frame = action->MacBytes;
+        *(uint*)(frame + 8) = action->MacBytesEnd;
+        p->Length = p->L3Offset + p->L3Length;
+        if ((p->Flags & PacketFlags.IsV6) != 0)
+        {
+            ip[7] -= action->TtlDecrement;
+        }
+        else if (action->IpDelta != 0)
+        {
+            ip[8] -= action->TtlDecrement;
+            *(ushort*)(ip + 10) = InternetChecksum.ApplyRaw(*(ushort*)(ip + 10), action->IpDelta);
+            if (action->Translates != 0)
+            {
+                Translate(p, action, ip);
+            }
+        }
+    }
+
+    private static void Translate(PacketBuffer* p, FlowAction* action, byte* ip)
+    {
+        *(uint*)(ip + 12) ^= action->SourceXor;
+        *(uint*)(ip + 16) ^= action->DestinationXor;
+        if ((p->Flags & PacketFlags.LaterFragment) != 0)
+        {
+            return;
+        }
+
+        byte* l4 = p->Data + p->L4Offset;
+        if (p->Protocol == ParseStage.Tcp)
+        {
+            MendChecksum(p, (ushort*)(l4 + 16), action->L4Delta, isUdp: false);
+        }
+        else if (p->Protocol == ParseStage.Udp)
+        {
+            MendChecksum(p, (ushort*)(l4 + 6), action->L4Delta, isUdp: true);
+        }
+    }
+
+    /// <summary>A partial checksum (virtio NEEDS_CSUM) is the folded pseudo-header sum itself, not its complement.</summary>
+    private static void MendChecksum(PacketBuffer* p, ushort* checksum, ushort delta, bool isUdp) =>
+        *checksum = (p->Offload.Flags & 1) != 0 ? InternetChecksum.AddRaw(*checksum, delta)
+            : isUdp ? InternetChecksum.ApplyUdpRaw(*checksum, delta)
+            : InternetChecksum.ApplyRaw(*checksum, delta);
+
+    private bool IsWithinBandwidth(PacketBuffer* p, FlowAction* action)
+    {
+        int bytes = ParseStage.EthernetBytes + p->L3Length;
+        return (action->OutBucket < 0 || _shared.Buckets.TryTake(action->OutBucket, bytes, _nowNs)) &&
+            (action->InBucket < 0 || _shared.Buckets.TryTake(action->InBucket, bytes, _nowNs));
+    }
+
+    /// <summary>A super-packet is judged by its segments (semantics.md decision 15).</summary>
+    private static bool IsTooLong(PacketBuffer* p, int mtuBytes) =>
+        p->Offload.GsoType == 0 || p->Offload.HeaderLength - p->L3Offset + p->Offload.GsoSize > mtuBytes;
+
+    private static void CarryTraffic(FlowEntry* entry)
+    {
+        entry->PacketsUp += entry->TrafficUp >> TrafficBytesBits;
+        entry->BytesUp += entry->TrafficUp & TrafficBytesMask;
+        entry->PacketsDown += entry->TrafficDown >> TrafficBytesBits;
+        entry->BytesDown += entry->TrafficDown & TrafficBytesMask;
+        entry->TrafficUp = 0;
+        entry->TrafficDown = 0;
+    }
+
+    private void RememberFragment(PacketBuffer* p, FlowEntry* entry)
+    {
+        FlowTable table = (p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4;
+        var owner = new FragmentOwner(_pool.Worker, table.NumberOf(entry), entry->Hash, entry->KeyHigh);
+        _fragments.Remember(FragmentKeyOf(p), owner, _nowMs);
+    }
+}

@@ -1,0 +1,302 @@
+using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Tables;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>1. Parse, 2. Key, 3. Steer. The question: which connection would this packet belong to, and whose is that?
+/// Decides nothing about addresses: a connection was checked when it was made, and a packet that fits none is checked in
+/// Admit.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    private const int PrefetchAhead = 4;
+
+    private void Prepare(PacketBuffer** packets, int count, int port)
+    {
+        Eni* eni = _snapshot.Enis + port;
+        PortCounters* counters = _counters.Ports + port;
+        bool known = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0;
+        long bytes = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (i + PrefetchAhead < count)
+            {
+                System.Runtime.Intrinsics.X86.Sse.Prefetch0(packets[i + PrefetchAhead]->Data);
+            }
+
+            PacketBuffer* p = packets[i];
+            p->InPort = (ushort)port;
+            bytes += p->Length;
+            DropReason reason = known ? ParseStage.Parse(p) : DropReason.UnknownPort;
+            if (reason != DropReason.None)
+            {
+                Drop(p, reason);
+                continue;
+            }
+
+            ulong source = *(ulong*)(p->Data + 6) & MacMask;
+            if (port != 0 ? source != eni->Mac : (source & 1) != 0 || source == eni->Mac)
+            {
+                Drop(p, DropReason.SpoofedMac);
+            }
+            else if (ParseStage.EtherType(p) == ParseStage.EtherTypeArp)
+            {
+                HandleArp(p);
+            }
+            else if ((p->Flags & PacketFlags.IsV6) == 0)
+            {
+                Key4(p, eni, port);
+                Steer(p);
+            }
+            else if (IsNeighborDiscovery(p))
+            {
+                HandleNeighborDiscovery(p);
+            }
+            else
+            {
+                Key6(p, eni);
+                Steer(p);
+            }
+        }
+
+        counters->ReceivedPackets += count;
+        counters->ReceivedBytes += bytes;
+    }
+
+    /// <summary>2. Key: the canonical inside tuple of an IPv4 packet (order of checks, section 4).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Key4(PacketBuffer* p, Eni* eni, int port)
+    {
+        byte* ip = p->Data + p->L3Offset;
+        uint source = *(uint*)(ip + 12);
+        uint destination = *(uint*)(ip + 16);
+        int space = eni->Vpc;
+        if (port == 0)
+        {
+            Eip* eip = _snapshot.Eips + _snapshot.EipByAddress.Lookup(destination, 0);
+            space = eip->Vpc;
+            destination = eip->Private;
+            if (space == 0)
+            {
+                // Not a bound EIP: it belongs to no connection, and Admit says why.
+                p->Flags |= PacketFlags.NoKey;
+            }
+        }
+        else if (Ip4Family.EipOf(_snapshot, destination) is int to && to != 0 && _snapshot.Eips[to].IsBound)
+        {
+            int from = Ip4Family.EipOfPrivate(_snapshot, port, source);
+            if (from != 0)
+            {
+                p->Flags |= PacketFlags.Hairpin;
+                space = 0;
+                source = _snapshot.Eips[from].Address;
+            }
+        }
+
+        uint ports = Ports(p, out byte kind);
+        if ((p->Flags & PacketFlags.IcmpError) != 0)
+        {
+            KeyOfQuote(p);
+            return;
+        }
+
+        bool swapped = FlowKey.Sort(source, destination, ports & 0xFFFF, ports >> 16, out ulong low, out ulong portsKey);
+        p->Flags |= swapped ? PacketFlags.Swapped : PacketFlags.None;
+        p->KeyLow = low;
+        p->KeyHigh = portsKey | FlowKey.Space(space, p->Protocol, kind);
+        p->Hash = FlowKey.Hash(low, p->KeyHigh, _secretLow, _secretHigh);
+    }
+
+    private void Key6(PacketBuffer* p, Eni* eni)
+    {
+        RawIp6 source = Ip6Family.Source(p);
+        RawIp6 destination = Ip6Family.Destination(p);
+        int space = eni->Vpc;
+        if (p->InPort == 0)
+        {
+            int target = PublicPortOf(destination);
+            space = target == 0 ? 0 : _snapshot.Enis[target].Vpc;
+            if (target == 0)
+            {
+                p->Flags |= PacketFlags.NoKey;
+            }
+        }
+
+        uint ports = Ports(p, out byte kind);
+        if ((p->Flags & PacketFlags.IcmpError) != 0)
+        {
+            KeyOfQuote(p);
+            return;
+        }
+
+        bool swapped = FlowKey.Sort(
+            source, destination, ports & 0xFFFF, ports >> 16, out FlowAddresses6 addresses, out ulong portsKey);
+        p->Flags |= swapped ? PacketFlags.Swapped : PacketFlags.None;
+        SetKey6(p, addresses, portsKey | FlowKey.Space(space, p->Protocol, kind));
+    }
+
+    private void SetKey6(PacketBuffer* p, in FlowAddresses6 addresses, ulong keyHigh)
+    {
+        *Scratch6(p) = addresses;
+        p->KeyLow = FlowKey.Fold(addresses, _secretLow);
+        p->KeyHigh = keyHigh;
+        p->Hash = FlowKey.Hash(p->KeyLow, keyHigh, _secretLow, _secretHigh);
+    }
+
+    private static FlowAddresses6* Scratch6(PacketBuffer* p) => (FlowAddresses6*)((byte*)p + PacketBuffer.ScratchOffsetBytes);
+
+    /// <summary>The ENI that an IPv6 packet from outside reaches: the one address in all VPCs (validation sees to it).</summary>
+    private int PublicPortOf(RawIp6 destination)
+    {
+        for (int vpc = 1; vpc < _snapshot.Vpcs.Length; vpc++)
+        {
+            if (_snapshot.Vpcs[vpc].Contains(destination))
+            {
+                int port = _snapshot.PortOf(vpc, destination);
+                if (port != 0)
+                {
+                    return port;
+                }
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Raw source port in the low half, destination port in the high half; for ICMP queries the identifier twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Ports(PacketBuffer* p, out byte kind)
+    {
+        kind = 0;
+        byte protocol = p->Protocol;
+        if (protocol is ParseStage.Tcp or ParseStage.Udp && (p->Flags & PacketFlags.LaterFragment) == 0)
+        {
+            return *(uint*)(p->Data + p->L4Offset);
+        }
+
+        return PortsOfOthers(p, ref kind);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint PortsOfOthers(PacketBuffer* p, ref byte kind)
+    {
+        if ((p->Flags & PacketFlags.LaterFragment) != 0)
+        {
+            return 0;
+        }
+
+        byte* l4 = p->Data + p->L4Offset;
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        if (p->Protocol == ParseStage.Sctp)
+        {
+            return *(uint*)l4;
+        }
+
+        if (p->Protocol != (isV6 ? ParseStage.Icmp6 : ParseStage.Icmp))
+        {
+            return 0;
+        }
+
+        if (IcmpRules.IsError(*l4, isV6))
+        {
+            p->Flags |= PacketFlags.IcmpError;
+            return 0;
+        }
+
+        kind = IcmpRules.KindOf(*l4, isV6);
+        ushort identifier = *(ushort*)(l4 + 4);
+        return identifier | ((uint)identifier << 16);
+    }
+
+    /// <summary>3. Steer: keeps the packet, or gives it to the worker that owns its connection.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Steer(PacketBuffer* p)
+    {
+        if (_steering == null)
+        {
+            AddLive(p);
+        }
+        else
+        {
+            SteerAway(p);
+        }
+    }
+
+    private void SteerAway(PacketBuffer* p)
+    {
+        if ((p->Flags & PacketFlags.Fragment) == 0)
+        {
+            Give(p, OwnerOf(p, p->KeyHigh));
+            return;
+        }
+
+        // Only a first fragment has ports. So all fragments go to the worker of their addresses, which learns from the first
+        // one who owns the connection, and sends the later ones there too.
+        int meeting = OwnerOf(p, p->KeyHigh & ~0xFFFF_FFFFUL);
+        if (meeting == _steering!.Self)
+        {
+            SteerFragment(p);
+        }
+        else
+        {
+            Give(p, meeting);
+        }
+    }
+
+    private void SteerFragment(PacketBuffer* p)
+    {
+        FragmentKey key = FragmentKeyOf(p);
+        if ((p->Flags & PacketFlags.LaterFragment) != 0)
+        {
+            bool known = _fragments.TryFind(key, _nowMs, out FragmentOwner owner);
+            Give(p, known ? owner.Worker : _steering!.Self);
+            return;
+        }
+
+        int worker = OwnerOf(p, p->KeyHigh);
+        if (worker != _steering!.Self)
+        {
+            _fragments.Remember(key, new FragmentOwner(worker, FlowIndex.NotFound, 0, 0), _nowMs);
+        }
+
+        Give(p, worker);
+    }
+
+    private void Give(PacketBuffer* p, int worker)
+    {
+        if (worker == _steering!.Self)
+        {
+            AddLive(p);
+        }
+        else if (_steering.TryHandOver(p, worker))
+        {
+            _counters.HandedOver++;
+        }
+        else
+        {
+            Drop(p, DropReason.QueueFull);
+        }
+    }
+
+    private int OwnerOf(PacketBuffer* p, ulong keyHigh)
+    {
+        if ((p->Flags & PacketFlags.IsV6) != 0)
+        {
+            FlowAddresses6* addresses = Scratch6(p);
+            return _steering!.OwnerOf(addresses->Lower, addresses->Higher, keyHigh);
+        }
+
+        return _steering!.OwnerOf(p->KeyLow, keyHigh);
+    }
+
+    private static FragmentKey FragmentKeyOf(PacketBuffer* p)
+    {
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        RawIp6 source = isV6 ? Ip6Family.Source(p) : new RawIp6(Ip4Family.Source(p), 0);
+        RawIp6 destination = isV6 ? Ip6Family.Destination(p) : new RawIp6(Ip4Family.Destination(p), 0);
+        return new FragmentKey(
+            source, destination, ParseStage.FragmentIdentification(p), p->InPort, p->Protocol, isV6 ? (byte)1 : (byte)0);
+    }
+}

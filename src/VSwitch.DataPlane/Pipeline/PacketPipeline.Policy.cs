@@ -1,0 +1,241 @@
+using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Routing;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>6c. The question: do rules and routes allow this connection, and by which way does it go? Asked of a connection's
+/// opener: on its first packet, and again when the policy has changed.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    /// <summary>A connection as its opener began it. Addresses are those of the key: private ones inside, the remote one as it
+    /// is, both EIPs in a hairpin.</summary>
+    private struct Opening<TAddress>
+    {
+        public int Port;
+        public int Space;
+        public TAddress Source;
+        public TAddress Destination;
+        public byte Protocol;
+        public ushort Selector;
+        public bool IsHairpin;
+        public bool IsRouted;
+        public byte Ttl;
+    }
+
+    /// <summary>What policy decided.</summary>
+    private struct Decision
+    {
+        public int OutPort;
+        public int SourceEip;
+        public int DestinationEip;
+        public int EgressRule;
+        public int IngressRule;
+        public ulong NextMac;
+    }
+
+    /// <summary>Order of checks, section 4, miss, 2 to 6.</summary>
+    private DropReason Decide<TAddress, TFamily>(in Opening<TAddress> opening, out Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        decision = new Decision { EgressRule = SecurityGroupTable.NoRule, IngressRule = SecurityGroupTable.NoRule };
+        DropReason reason = opening.Port == 0
+            ? DecideFromInternet<TAddress, TFamily>(opening, ref decision)
+            : DecideFromEni<TAddress, TFamily>(opening, ref decision);
+        if (reason != DropReason.None)
+        {
+            return reason;
+        }
+
+        if (opening.IsRouted && opening.Ttl <= 1)
+        {
+            return DropReason.TtlExpired;
+        }
+
+        if (decision.OutPort == 0)
+        {
+            return ResolveNextHop<TAddress, TFamily>(opening, ref decision);
+        }
+
+        decision.IngressRule = TFamily.Match(
+            _snapshot.SecurityGroups, _snapshot.Enis[decision.OutPort].IngressRules, opening.Protocol, opening.Source,
+            opening.Selector);
+        if (_tracer.IsEnabled)
+        {
+            TraceRule(PipelineStage.SecurityGroupIngress, decision.OutPort, decision.IngressRule);
+        }
+
+        return decision.IngressRule == SecurityGroupTable.NoRule ? DropReason.SecurityGroupIngress : DropReason.None;
+    }
+
+    private DropReason DecideFromEni<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        Eni* eni = _snapshot.Enis + opening.Port;
+        decision.EgressRule = TFamily.Match(
+            _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Destination, opening.Selector);
+        if (_tracer.IsEnabled)
+        {
+            TraceRule(PipelineStage.SecurityGroupEgress, opening.Port, decision.EgressRule);
+        }
+
+        if (decision.EgressRule == SecurityGroupTable.NoRule)
+        {
+            return DropReason.SecurityGroupEgress;
+        }
+
+        if (!opening.IsHairpin && TFamily.Contains(_snapshot.Vpcs[eni->Vpc], opening.Destination))
+        {
+            decision.OutPort = TFamily.PortOf(_snapshot, eni->Vpc, opening.Destination);
+            return decision.OutPort == 0 ? DropReason.NoRoute : DropReason.None;
+        }
+
+        for (int vpc = 1; vpc < _snapshot.Vpcs.Length; vpc++)
+        {
+            if (TFamily.Contains(_snapshot.Vpcs[vpc], opening.Destination))
+            {
+                return DropReason.VpcIsolation;
+            }
+        }
+
+        RouteTarget target = TFamily.Route(_snapshot.Subnets[eni->Subnet].Routes, opening.Destination, out ushort port);
+        if (target == RouteTarget.Eni)
+        {
+            decision.OutPort = port;
+        }
+
+        return target switch
+        {
+            RouteTarget.Internet => DecideTranslation<TAddress, TFamily>(opening, ref decision),
+            RouteTarget.Eni => DropReason.None,
+            _ => DropReason.NoRoute,
+        };
+    }
+
+    private DropReason DecideTranslation<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if (typeof(TAddress) != typeof(uint))
+        {
+            return DropReason.None;
+        }
+
+        Eip* eips = _snapshot.Eips;
+        if (opening.IsHairpin)
+        {
+            decision.SourceEip = TFamily.EipOf(_snapshot, opening.Source);
+            decision.DestinationEip = TFamily.EipOf(_snapshot, opening.Destination);
+            decision.OutPort = eips[decision.DestinationEip].Port;
+            return eips[decision.SourceEip].Port == opening.Port && decision.OutPort != 0
+                ? DropReason.None : DropReason.EipUnbound;
+        }
+
+        decision.SourceEip = TFamily.EipOfPrivate(_snapshot, opening.Port, opening.Source);
+        bool toOwnEip = TFamily.EipOf(_snapshot, opening.Destination) != 0;
+        return decision.SourceEip == 0 || toOwnEip ? DropReason.EipUnbound : DropReason.None;
+    }
+
+    private DropReason DecideFromInternet<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        decision.OutPort = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
+        if (typeof(TAddress) == typeof(uint))
+        {
+            decision.DestinationEip = TFamily.EipOfPrivate(_snapshot, decision.OutPort, opening.Destination);
+            if (decision.DestinationEip == 0)
+            {
+                return DropReason.EipUnbound;
+            }
+        }
+        else if (decision.OutPort == 0 || !IsReachable<TAddress, TFamily>(decision.OutPort, opening.Source))
+        {
+            return DropReason.NoRoute;
+        }
+
+        return CheckOutsideSource<TAddress, TFamily>(decision.OutPort, opening.Source);
+    }
+
+    private DropReason ResolveNextHop<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if ((_snapshot.Enis[0].Flags & EniFlags.Exists) == 0 ||
+            !TFamily.TryNextHop(_internet, opening.Destination, out TAddress nextHop))
+        {
+            return DropReason.NoRoute;
+        }
+
+        decision.NextMac = TFamily.Neighbor(_internet, _shared.Neighbors, nextHop);
+        if (decision.NextMac != 0)
+        {
+            return DropReason.None;
+        }
+
+        if (typeof(TAddress) == typeof(uint))
+        {
+            AskNeighbor(Unsafe.As<TAddress, uint>(ref nextHop));
+        }
+        else
+        {
+            AskNeighbor(Unsafe.As<TAddress, RawIp6>(ref nextHop));
+        }
+
+        return DropReason.NeighborUnresolved;
+    }
+
+    /// <summary>The two actions of a connection: its opener's packets, and the replies.</summary>
+    private void MakeActions(
+        in Decision d, int openerPort, bool isRouted, bool isReplyRouted, ulong replyMac,
+        out FlowAction forward, out FlowAction reply)
+    {
+        forward = MakeAction(openerPort, d.OutPort, isRouted, d.NextMac, d.SourceEip, d.DestinationEip);
+        reply = MakeAction(d.OutPort, openerPort, isReplyRouted, replyMac, d.DestinationEip, d.SourceEip);
+    }
+
+    private FlowAction MakeAction(int inPort, int outPort, bool isRouted, ulong nextMac, int sourceEip, int destinationEip)
+    {
+        Eni* from = _snapshot.Enis + inPort;
+        Eni* to = _snapshot.Enis + outPort;
+        Eip* source = _snapshot.Eips + sourceEip;
+        Eip* destination = _snapshot.Eips + destinationEip;
+        ulong destinationMac = outPort == 0 ? nextMac : to->Mac;
+        ulong sourceMac = !isRouted ? from->Mac : outPort == 0 ? to->Mac : _snapshot.GatewayMac;
+        var action = new FlowAction
+        {
+            ExpectedMac = inPort == 0 ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac,
+            MacBytes = destinationMac | (sourceMac << 48),
+            MacBytesEnd = (uint)(sourceMac >> 16),
+            Generation = _generation,
+            InPort = (ushort)inPort,
+            OutPort = (ushort)outPort,
+            MtuBytes = to->MtuBytes,
+            TtlDecrement = isRouted ? (byte)1 : (byte)0,
+            OutBucket = sourceEip == 0 ? -1 : source->OutBucket,
+            InBucket = destinationEip == 0 ? -1 : destination->InBucket,
+        };
+        if (sourceEip != 0)
+        {
+            action.SourceXor = source->Private ^ source->Address;
+            action.L4Delta = InternetChecksum.DeltaRaw(source->Private, source->Address);
+        }
+
+        if (destinationEip != 0)
+        {
+            action.DestinationXor = destination->Address ^ destination->Private;
+            action.L4Delta = InternetChecksum.AddRaw(
+                action.L4Delta, InternetChecksum.DeltaRaw(destination->Address, destination->Private));
+        }
+
+        action.Translates = sourceEip != 0 || destinationEip != 0 ? (byte)1 : (byte)0;
+        action.IpDelta = isRouted ? InternetChecksum.AddRaw(action.L4Delta, InternetChecksum.RawMinusOne) : action.L4Delta;
+        return action;
+    }
+}

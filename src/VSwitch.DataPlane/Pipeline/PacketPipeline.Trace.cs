@@ -1,0 +1,48 @@
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Policy;
+
+namespace VSwitch.DataPlane.Pipeline;
+
+/// <content>The words of an explanation. Never runs with <see cref="NoTrace"/>.</content>
+public sealed unsafe partial class PacketPipeline<TTracer>
+{
+    private void TraceIngress(PacketBuffer* p, DropReason reason, bool isRouted, bool isLocal)
+    {
+        string port = PortName(p->InPort);
+        _tracer.Note(PipelineStage.Ingress, reason == DropReason.None
+            ? $"port {port}: source MAC and address are its own" : $"port {port}: refused");
+        if (reason == DropReason.None)
+        {
+            _tracer.Note(PipelineStage.Route, isLocal ? "for the router itself"
+                : isRouted ? "by the router: TTL goes down by one" : "within the subnet, by MAC: TTL stays");
+        }
+    }
+
+    private void TraceRule(PipelineStage stage, int port, int rule) => _tracer.Note(stage, rule == SecurityGroupTable.NoRule
+        ? $"{PortName(port)}: no rule allows it" : $"{PortName(port)}: allowed by {_snapshot.SecurityGroups.Describe(rule)}");
+
+    private void TraceForward(PacketBuffer* p, FlowAction* action)
+    {
+        if (action->SourceXor != 0)
+        {
+            uint source = Ip4Family.Source(p);
+            _tracer.Note(PipelineStage.Translate, $"source {Text(source)} becomes {Text(source ^ action->SourceXor)}");
+        }
+
+        if (action->DestinationXor != 0)
+        {
+            uint destination = Ip4Family.Destination(p);
+            _tracer.Note(
+                PipelineStage.Translate, $"destination {Text(destination)} becomes {Text(destination ^ action->DestinationXor)}");
+        }
+
+        _tracer.Note(PipelineStage.Egress, $"port {PortName(action->OutPort)}");
+        _tracer.Note(PipelineStage.Verdict, $"forwarded to {PortName(action->OutPort)}");
+    }
+
+    private string PortName(int port) => port < _snapshot.PortNames.Length ? _snapshot.PortNames[port] : $"#{port}";
+
+    private static string Text(uint raw) =>
+        Wire.IpAddress.V4(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(raw)).ToString();
+}

@@ -1,0 +1,70 @@
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Workers;
+
+/// <summary>The question: which worker owns this packet's connection? Toeplitz over the canonical inside tuple, then an
+/// indirection table of 128 (semantics.md decision 14): both directions of a connection give the same worker. Holds one
+/// worker's ends of the hand-over rings; a ring has room for all buffers of the worker that fills it.</summary>
+public sealed unsafe class Steering
+{
+    /// <summary>Entries of the indirection table; the index is the low 7 bits of the hash.</summary>
+    public const int IndirectionEntries = 128;
+
+    private readonly Toeplitz _toeplitz;
+    private readonly byte[] _indirection = new byte[IndirectionEntries];
+    private readonly SpscRing?[] _forward;
+    private readonly SpscRing?[] _back;
+
+    /// <summary>Makes worker <paramref name="self"/>'s view.</summary>
+    /// <param name="self">Its index.</param>
+    /// <param name="workers">How many there are.</param>
+    /// <param name="toeplitz">The keyed hash.</param>
+    /// <param name="forward">Rings of packets to each other worker; null at the own index.</param>
+    /// <param name="back">Rings of foreign buffers going home to each other worker; null at the own index.</param>
+    public Steering(int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back)
+    {
+        Self = self;
+        _toeplitz = toeplitz;
+        _forward = forward;
+        _back = back;
+        for (int i = 0; i < IndirectionEntries; i++)
+        {
+            _indirection[i] = (byte)(i % workers);
+        }
+    }
+
+    /// <summary>The own worker's index.</summary>
+    public int Self { get; }
+
+    /// <summary>One bit for each worker that was given packets since the last <see cref="TakeWakes"/>.</summary>
+    private ulong _wakes;
+
+    /// <summary>The owner of an IPv4 key.</summary>
+    public int OwnerOf(ulong keyLow, ulong keyHigh) => _indirection[
+        _toeplitz.HashIp4((uint)keyLow, (uint)(keyLow >> 32), (ushort)keyHigh, (ushort)(keyHigh >> 16)) % IndirectionEntries];
+
+    /// <summary>The owner of an IPv6 key.</summary>
+    public int OwnerOf(RawIp6 lower, RawIp6 higher, ulong keyHigh) => _indirection[
+        _toeplitz.HashIp6(lower.First, lower.Second, higher.First, higher.Second, (ushort)keyHigh, (ushort)(keyHigh >> 16)) %
+        IndirectionEntries];
+
+    /// <summary>Gives a packet to another worker; false when its ring is full.</summary>
+    public bool TryHandOver(PacketBuffer* p, int worker)
+    {
+        _wakes |= 1UL << worker;
+        return _forward[worker]!.TryPush(p);
+    }
+
+    /// <summary>Sends a foreign buffer home. The ring has room for all of them.</summary>
+    public void GiveBack(PacketBuffer* p) => _back[p->OwnerWorker]!.TryPush(p);
+
+    /// <summary>The workers that were given packets since the last call, one bit each.</summary>
+    public ulong TakeWakes()
+    {
+        ulong wakes = _wakes;
+        _wakes = 0;
+        return wakes;
+    }
+}

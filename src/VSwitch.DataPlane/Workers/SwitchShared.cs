@@ -1,0 +1,80 @@
+using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Routing;
+using VSwitch.DataPlane.Tables;
+
+namespace VSwitch.DataPlane.Workers;
+
+/// <summary>What all workers of a switch share. Written rarely: the snapshot and the devices by the control plane (one
+/// reference each), the generation by whoever makes old actions stale, the tables by their own rules.</summary>
+public sealed class SwitchShared : IDisposable
+{
+    private ForwardingSnapshot _snapshot;
+    private IPacketDevice?[] _devices;
+    private uint _generation = 1;
+
+    /// <summary>Makes the shared state.</summary>
+    /// <param name="snapshot">First snapshot.</param>
+    /// <param name="budget">Connections allowed.</param>
+    /// <param name="bucketCapacity">Token buckets at most.</param>
+    /// <param name="secret">Key of the connection tables' hash; random for a switch, fixed for a replay.</param>
+    public SwitchShared(ForwardingSnapshot snapshot, FlowBudget budget, int bucketCapacity, (ulong Low, ulong High) secret)
+    {
+        _snapshot = snapshot;
+        _devices = new IPacketDevice?[snapshot.PortCount];
+        Budget = budget;
+        Buckets = new TokenBuckets(bucketCapacity);
+        Secret = secret;
+        ApplyRates(snapshot);
+    }
+
+    /// <summary>The snapshot in force.</summary>
+    public ForwardingSnapshot Snapshot => Volatile.Read(ref _snapshot);
+
+    /// <summary>Devices by port; null where a port has none.</summary>
+    public IPacketDevice?[] Devices => Volatile.Read(ref _devices);
+
+    /// <summary>Actions of another generation are looked at again before they are used.</summary>
+    public uint Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Connections allowed.</summary>
+    public FlowBudget Budget { get; }
+
+    /// <summary>EIP rates.</summary>
+    public TokenBuckets Buckets { get; }
+
+    /// <summary>Neighbours on the internet side.</summary>
+    public NeighborTable Neighbors { get; } = new();
+
+    /// <summary>Key of the connection tables' hash.</summary>
+    public (ulong Low, ulong High) Secret { get; }
+
+    /// <summary>Puts a snapshot in force; every worker uses it from its next burst on, and looks again at each live
+    /// connection with that connection's next packet.</summary>
+    public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
+    {
+        ApplyRates(snapshot);
+        Volatile.Write(ref _devices, devices);
+        Volatile.Write(ref _snapshot, snapshot);
+        MakeActionsStale();
+    }
+
+    /// <summary>Makes every action be looked at again.</summary>
+    public void MakeActionsStale() => Interlocked.Increment(ref _generation);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Buckets.Dispose();
+        Neighbors.Dispose();
+    }
+
+    private void ApplyRates(ForwardingSnapshot snapshot)
+    {
+        foreach (BucketRate rate in snapshot.BucketRates)
+        {
+            Buckets.SetRate(rate);
+        }
+    }
+}
