@@ -1,0 +1,278 @@
+using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Routing;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+
+namespace VSwitch.ControlPlane.Compile;
+
+/// <summary>From a validated configuration to the snapshot that workers read.</summary>
+public sealed unsafe class SnapshotCompiler
+{
+    private const int DefaultMtuBytes = 1500;
+    private const long FullInboundBitsPerSecond = 100_000_000;
+    private readonly SwitchConfig _config;
+    private readonly NumberDirectory _numbers;
+    private readonly Func<string, int?>? _deviceMtu;
+    private readonly Dictionary<string, int> _subnetNumbers = new(StringComparer.Ordinal);
+    private readonly List<Subnet> _subnets = [];
+    private readonly List<BucketRate> _rates = [];
+
+    private SnapshotCompiler(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu)
+    {
+        _config = config;
+        _numbers = numbers;
+        _deviceMtu = deviceMtu;
+    }
+
+    /// <summary>Compiles a validated configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="numbers">Numbers that must stay the same over reconfigurations.</param>
+    /// <param name="deviceMtu">MTU of a port's device by the port's name, bytes; null where there is none.</param>
+    public static ForwardingSnapshot Compile(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu = null) =>
+        new SnapshotCompiler(config, numbers, deviceMtu).Compile();
+
+    private ForwardingSnapshot Compile()
+    {
+        foreach (EniConfig eni in _config.Enis)
+        {
+            _numbers.PortOf(eni.Name);
+        }
+
+        Vpc[] vpcs = CompileVpcs();
+        var groups = new SecurityGroupCompiler(_config);
+        var sets = _config.Enis.Select(eni => groups.SetsOf(eni.SecurityGroups)).ToArray();
+        string[] names = new string[_numbers.PortCount];
+        Array.Fill(names, "(removed)");
+        names[0] = "internet";
+        foreach (EniConfig eni in _config.Enis)
+        {
+            names[_numbers.PortOf(eni.Name)] = eni.Name;
+        }
+
+        var snapshot = new ForwardingSnapshot(
+            _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
+        {
+            PortNames = names,
+            MacToPort = new NativeMap(_config.Enis.Select(e => Pair(Raw.Mac(e.Mac), _numbers.PortOf(e.Name))).ToArray()),
+            Ip4ToPort = new NativeMap(Addresses(isV6: false)
+                .Select(a => Pair(ForwardingSnapshot.Ip4Key(a.Vpc, Raw.Ip4(a.Address)), a.Port)).ToArray()),
+            Ip6ToPort = new NativeMap(HashAddresses6()),
+            EipByAddress = new NativeMap(_config.ElasticIps.Select((e, i) => Pair(Raw.Ip4(e.Address), i + 1)).ToArray()),
+            LowestEip = _config.ElasticIps.Count == 0 ? uint.MaxValue : _config.ElasticIps.Min(e => e.Address.V4Value),
+            HighestEip = _config.ElasticIps.Count == 0 ? 0 : _config.ElasticIps.Max(e => e.Address.V4Value),
+            Subnets = [.. _subnets],
+            Vpcs = vpcs,
+            SecurityGroups = groups.Build(),
+            Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
+            GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
+            GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
+            Timeouts = CompileTimeouts(_config.Switch.Timeouts),
+            BucketRates = CompileRates(),
+        };
+        FillPorts(snapshot, sets);
+        FillEips(snapshot);
+        return snapshot;
+    }
+
+    private Vpc[] CompileVpcs()
+    {
+        foreach (VpcConfig vpc in _config.Vpcs)
+        {
+            _numbers.VpcOf(vpc.Name);
+        }
+
+        var none = new Vpc { Name = "", Ranges4 = [], Ranges6 = [] };
+        var vpcs = new Vpc[_numbers.VpcCount];
+        Array.Fill(vpcs, none);
+        foreach (VpcConfig vpc in _config.Vpcs)
+        {
+            ushort number = (ushort)_numbers.VpcOf(vpc.Name);
+            vpcs[number] = new Vpc
+            {
+                Name = vpc.Name,
+                Ranges4 = [.. vpc.Cidrs.Where(c => !c.IsV6).Select(Raw.Prefix4)],
+                Ranges6 = [.. vpc.Cidrs.Where(c => c.IsV6).Select(Raw.Prefix6)],
+            };
+            foreach (SubnetConfig subnet in vpc.Subnets)
+            {
+                _subnetNumbers.Add(subnet.Name, _subnets.Count);
+                _subnets.Add(CompileSubnet(vpc, subnet, number));
+            }
+        }
+
+        return vpcs;
+    }
+
+    private Subnet CompileSubnet(VpcConfig vpc, SubnetConfig subnet, ushort vpcNumber)
+    {
+        RouteTableConfig? table = vpc.RouteTables.FirstOrDefault(t => subnet.RouteTable == null ? t.Main : t.Name == subnet.RouteTable);
+        IReadOnlyList<RouteConfig> routes = table?.Routes ?? [];
+        IpPrefix? range4 = subnet.Cidrs.Where(c => !c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
+        IpPrefix? range6 = subnet.Cidrs.Where(c => c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
+        return new Subnet
+        {
+            Name = subnet.Name,
+            Vpc = vpcNumber,
+            Router4 = range4 is IpPrefix p4 ? Raw.Ip4(FirstHost(p4)) : 0,
+            Router6 = range6 is IpPrefix p6 ? Raw.Ip6(FirstHost(p6)) : default,
+            Routes = new RouteTable(
+                [.. LongestFirst(routes, isV6: false).Select(r => new Route4(Raw.Prefix4(r.Destination), Target(r, out ushort port), port))],
+                [.. LongestFirst(routes, isV6: true).Select(r => new Route6(Raw.Prefix6(r.Destination), Target(r, out ushort port), port))]),
+        };
+    }
+
+    private static IEnumerable<RouteConfig> LongestFirst(IEnumerable<RouteConfig> routes, bool isV6) =>
+        routes.Where(r => r.Destination.IsV6 == isV6).OrderByDescending(r => r.Destination.Length);
+
+    private RouteTarget Target(RouteConfig route, out ushort port)
+    {
+        const string EniPrefix = "eni:";
+        bool isEni = route.Target.StartsWith(EniPrefix, StringComparison.Ordinal);
+        port = isEni ? (ushort)_numbers.PortOf(route.Target[EniPrefix.Length..]) : (ushort)0;
+        return isEni ? RouteTarget.Eni : route.Target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
+    }
+
+    private static InternetSide CompileInternet(InternetConfig internet)
+    {
+        var routes = internet.Addresses.Select(a => (Prefix: a, NextHop: (IpAddress?)null))
+            .Concat(internet.Routes.Select(r => (Prefix: r.Destination, NextHop: (IpAddress?)r.NextHop)))
+            .OrderByDescending(r => r.Prefix.Length).ToArray();
+        return new InternetSide
+        {
+            Own4 = [.. internet.Addresses.Where(a => !a.IsV6).Select(a => Raw.Ip4(a.Address))],
+            Own6 = [.. internet.Addresses.Where(a => a.IsV6).Select(a => Raw.Ip6(a.Address))],
+            OnLink4 = [.. internet.Addresses.Where(a => !a.IsV6).Select(Raw.Prefix4)],
+            OnLink6 = [.. internet.Addresses.Where(a => a.IsV6).Select(Raw.Prefix6)],
+            Routes4 = [.. routes.Where(r => !r.Prefix.IsV6)
+                .Select(r => new InternetRoute4(Raw.Prefix4(r.Prefix), r.NextHop is IpAddress hop ? Raw.Ip4(hop) : 0))],
+            Routes6 = [.. routes.Where(r => r.Prefix.IsV6)
+                .Select(r => new InternetRoute6(Raw.Prefix6(r.Prefix), r.NextHop is IpAddress hop ? Raw.Ip6(hop) : default))],
+            Neighbors4 = [.. internet.Neighbors.Where(n => !n.Key.IsV6).Select(n => KeyValuePair.Create(Raw.Ip4(n.Key), Raw.Mac(n.Value)))],
+            Neighbors6 = [.. internet.Neighbors.Where(n => n.Key.IsV6).Select(n => KeyValuePair.Create(Raw.Ip6(n.Key), Raw.Mac(n.Value)))],
+        };
+    }
+
+    private static ConnectionTimeouts CompileTimeouts(TimeoutSettings t) => new()
+    {
+        TcpEstablishedMs = (uint)t.TcpEstablished.TotalMilliseconds,
+        TcpTransientMs = (uint)t.TcpTransient.TotalMilliseconds,
+        TcpClosingMs = (uint)t.TcpClosing.TotalMilliseconds,
+        TcpResetMs = (uint)t.TcpReset.TotalMilliseconds,
+        UdpMs = (uint)t.Udp.TotalMilliseconds,
+        UdpStreamMs = (uint)t.UdpStream.TotalMilliseconds,
+        IcmpMs = (uint)t.Icmp.TotalMilliseconds,
+        OtherMs = (uint)t.Other.TotalMilliseconds,
+    };
+
+    /// <summary>Inbound: 100 Mbit/s where the bandwidth is 100 or less, else the bandwidth (semantics.md decision 11).</summary>
+    private BucketRate[] CompileRates()
+    {
+        foreach (ElasticIpConfig eip in _config.ElasticIps)
+        {
+            if (eip.BandwidthBitsPerSecond is long rate)
+            {
+                long inbound = eip.BandwidthInBitsPerSecond ?? Math.Max(rate, FullInboundBitsPerSecond);
+                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: true), rate));
+                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: false), inbound));
+            }
+            else if (eip.BandwidthInBitsPerSecond is long inbound)
+            {
+                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: false), inbound));
+            }
+        }
+
+        return [.. _rates];
+    }
+
+    private void FillPorts(ForwardingSnapshot snapshot, (int Egress, int Ingress)[] sets)
+    {
+        if (_config.Internet is InternetConfig internet)
+        {
+            snapshot.Enis[0] = new Eni
+            {
+                Mac = Raw.Mac(internet.Mac),
+                Flags = EniFlags.Exists | EniFlags.Internet,
+                MtuBytes = (ushort)(internet.Mtu ?? _deviceMtu?.Invoke("internet") ?? DefaultMtuBytes),
+            };
+        }
+
+        int next6 = 0;
+        for (int i = 0; i < _config.Enis.Count; i++)
+        {
+            EniConfig config = _config.Enis[i];
+            int subnet = _subnetNumbers[config.Subnet];
+            Eni* eni = snapshot.Enis + _numbers.PortOf(config.Name);
+            eni->Mac = Raw.Mac(config.Mac);
+            eni->Vpc = _subnets[subnet].Vpc;
+            eni->Subnet = (ushort)subnet;
+            eni->MtuBytes = (ushort)(config.Mtu ?? _deviceMtu?.Invoke(config.Name) ?? DefaultMtuBytes);
+            eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None);
+            (eni->EgressRules, eni->IngressRules) = sets[i];
+            eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
+            eni->Ip6First = next6;
+            foreach (IpAddress address in config.PrivateIps)
+            {
+                if (address.IsV6)
+                {
+                    snapshot.Ip6Addresses[next6++] = Raw.Ip6(address);
+                    eni->Ip6Count++;
+                }
+                else
+                {
+                    eni->Ip4[eni->Ip4Count++] = Raw.Ip4(address);
+                }
+            }
+        }
+    }
+
+    private void FillEips(ForwardingSnapshot snapshot)
+    {
+        for (int i = 0; i < _config.ElasticIps.Count; i++)
+        {
+            ElasticIpConfig config = _config.ElasticIps[i];
+            Eip* eip = snapshot.Eips + i + 1;
+            eip->Address = Raw.Ip4(config.Address);
+            eip->OutBucket = config.BandwidthBitsPerSecond is null ? -1 : _numbers.BucketOf(config.Name, isOutbound: true);
+            eip->InBucket = config.BandwidthBitsPerSecond is null && config.BandwidthInBitsPerSecond is null
+                ? -1 : _numbers.BucketOf(config.Name, isOutbound: false);
+            if (config.Eni == null)
+            {
+                continue;
+            }
+
+            EniConfig eni = _config.Enis.First(e => e.Name == config.Eni);
+            IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
+            int port = _numbers.PortOf(eni.Name);
+            eip->Private = Raw.Ip4(address);
+            eip->Port = (ushort)port;
+            eip->Vpc = snapshot.Enis[port].Vpc;
+            snapshot.Enis[port].Eip[snapshot.SlotOf(port, eip->Private)] = i + 1;
+        }
+    }
+
+    private IEnumerable<(int Vpc, IpAddress Address, int Port)> Addresses(bool isV6) => _config.Enis.SelectMany(eni =>
+        eni.PrivateIps.Where(ip => ip.IsV6 == isV6)
+            .Select(ip => ((int)_subnets[_subnetNumbers[eni.Subnet]].Vpc, ip, _numbers.PortOf(eni.Name))));
+
+    /// <summary>The k-th address with the same hash goes under hash + k, as <see cref="ForwardingSnapshot"/> looks for it.</summary>
+    private KeyValuePair<ulong, int>[] HashAddresses6()
+    {
+        var entries = new Dictionary<ulong, int>();
+        foreach ((int vpc, IpAddress address, int port) in Addresses(isV6: true))
+        {
+            ulong key = ForwardingSnapshot.Ip6Key(vpc, Raw.Ip6(address));
+            while (!entries.TryAdd(key, port))
+            {
+                key++;
+            }
+        }
+
+        return [.. entries];
+    }
+
+    private static IpAddress FirstHost(IpPrefix range) => range.Network with { Bits = range.Network.Bits + 1 };
+
+    private static KeyValuePair<ulong, int> Pair(ulong key, int value) => KeyValuePair.Create(key, value);
+}

@@ -1,0 +1,181 @@
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Pipeline;
+
+namespace VSwitch.DataPlane.Workers;
+
+/// <summary>One worker: its buffers, its pipeline, its ends of the rings, and one round of work. It has no thread of its own:
+/// <see cref="WorkerThread"/> runs it for a switch at work, a replay runs several in turn on one thread.</summary>
+public sealed unsafe class Worker : IDisposable
+{
+    private readonly SwitchShared _shared;
+    private readonly SpscRing?[] _from;
+    private readonly SpscRing?[] _home;
+    private readonly HugeMemory _list;
+    private readonly PacketBuffer** _packets;
+
+    /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
+    internal Worker(
+        int index, SwitchShared shared, WorkerOptions options, Steering? steering, SpscRing?[] from, SpscRing?[] home,
+        IDropObserver? drops)
+    {
+        Index = index;
+        _shared = shared;
+        _from = from;
+        _home = home;
+        Steering = steering;
+        Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers);
+        Counters = new WorkerCounters(options.PortCapacity);
+        Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, drops, default);
+        _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
+        _packets = (PacketBuffer**)_list.Address;
+        Burst = options.Burst;
+    }
+
+    /// <summary>Its number, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>Its buffers.</summary>
+    public PacketPool Pool { get; }
+
+    /// <summary>Its counters.</summary>
+    public WorkerCounters Counters { get; }
+
+    /// <summary>Its corridor.</summary>
+    public PacketPipeline<NoTrace> Pipeline { get; }
+
+    /// <summary>Its ways to the others; null when it is alone.</summary>
+    public Steering? Steering { get; }
+
+    /// <summary>Frames it takes from a device at once.</summary>
+    public int Burst { get; }
+
+    /// <summary>Frames and buffers in the rings to it.</summary>
+    public int WaitingCount
+    {
+        get
+        {
+            int count = 0;
+            foreach (SpscRing? ring in _from)
+            {
+                count += ring?.Count ?? 0;
+            }
+
+            return count;
+        }
+    }
+
+    /// <summary>One round: buffers come home, frames from other workers, a burst from each of its device queues, egress.</summary>
+    /// <param name="nowNs">The time of the round.</param>
+    /// <param name="maxExpiries">Connections to look at for expiry at most.</param>
+    /// <param name="workerCount">Workers of the switch: queue q of a device is worker (q mod count)'s.</param>
+    /// <returns>Frames handled.</returns>
+    public int RunRound(long nowNs, int maxExpiries, int workerCount)
+    {
+        Pipeline.Begin(nowNs, maxExpiries);
+        int handled = TakeHandedOver();
+        IPacketDevice?[] devices = _shared.Devices;
+        for (int port = 0; port < devices.Length; port++)
+        {
+            IPacketDevice? device = devices[port];
+            if (device == null)
+            {
+                continue;
+            }
+
+            for (int queue = Index; queue < device.Capabilities.QueueCount; queue += workerCount)
+            {
+                int count = device.Receive(queue, Pool, _packets, Burst);
+                if (count > 0)
+                {
+                    Pipeline.Process(_packets, count, port);
+                    handled += count;
+                }
+            }
+        }
+
+        Pipeline.Flush();
+        return handled;
+    }
+
+    /// <summary>Takes one frame in by a port, at a time of its own (replay). The bytes are copied.</summary>
+    /// <returns>False when the frame fits no buffer.</returns>
+    public bool Inject(ReadOnlySpan<byte> frame, int port, long nowNs)
+    {
+        PacketBuffer* p = Pool.Rent(frame.Length);
+        if (p == null)
+        {
+            return false;
+        }
+
+        frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
+        p->Length = frame.Length;
+        _packets[0] = p;
+        Pipeline.Begin(nowNs, int.MaxValue);
+        Pipeline.Process(_packets, 1, port);
+        Pipeline.Flush();
+        return true;
+    }
+
+    /// <summary>Handles what other workers handed over, without asking any device (replay).</summary>
+    public int RunHandedOver(long nowNs)
+    {
+        Pipeline.Begin(nowNs, int.MaxValue);
+        int handled = TakeHandedOver();
+        Pipeline.Flush();
+        return handled;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Pipeline.Dispose();
+        Pool.Dispose();
+        Counters.Dispose();
+        _list.Dispose();
+    }
+
+    private int TakeHandedOver()
+    {
+        int handled = 0;
+        for (int other = 0; other < _from.Length; other++)
+        {
+            if (_from[other] == null)
+            {
+                continue;
+            }
+
+            int home = _home[other]!.Pop(_packets, PacketPipeline<NoTrace>.MaxBurst);
+            for (int i = 0; i < home; i++)
+            {
+                Pool.Return(_packets[i]);
+            }
+
+            int count = _from[other]!.Pop(_packets, PacketPipeline<NoTrace>.MaxBurst);
+            if (count > 0)
+            {
+                Pipeline.ProcessHandedOver(_packets, count);
+                handled += count;
+            }
+        }
+
+        return handled;
+    }
+}
+
+/// <summary>Sizes of a worker.</summary>
+public sealed record WorkerOptions
+{
+    /// <summary>Small packet buffers.</summary>
+    public int SmallBuffers { get; init; } = 8192;
+
+    /// <summary>Large packet buffers (64 KiB).</summary>
+    public int LargeBuffers { get; init; } = 256;
+
+    /// <summary>Ports that can ever exist.</summary>
+    public int PortCapacity { get; init; } = 1024;
+
+    /// <summary>Frames to take from a device at once, 1 to 256.</summary>
+    public int Burst { get; init; } = 64;
+}

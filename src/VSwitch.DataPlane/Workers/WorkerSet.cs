@@ -1,0 +1,160 @@
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Pipeline;
+using VSwitch.Wire;
+
+namespace VSwitch.DataPlane.Workers;
+
+/// <summary>All workers of a switch and the rings between each two of them.</summary>
+public sealed class WorkerSet : IDisposable
+{
+    private readonly List<SpscRing> _rings = [];
+
+    /// <summary>Makes <paramref name="count"/> workers.</summary>
+    /// <param name="count">1 to 64.</param>
+    /// <param name="shared">What they share.</param>
+    /// <param name="options">Their sizes.</param>
+    /// <param name="rssKey">Toeplitz key of 40 bytes.</param>
+    /// <param name="drops">Sees each dropped frame; null in a switch at work.</param>
+    public WorkerSet(int count, SwitchShared shared, WorkerOptions options, ReadOnlySpan<byte> rssKey, IDropObserver? drops)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 64);
+        Shared = shared;
+        var toeplitz = new Toeplitz(rssKey);
+        int room = options.SmallBuffers + options.LargeBuffers;
+        SpscRing?[][] forward = MakeRings(count, room);
+        SpscRing?[][] back = MakeRings(count, room);
+        Workers = new Worker[count];
+        for (int i = 0; i < count; i++)
+        {
+            Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i]);
+            Workers[i] = new Worker(i, shared, options, steering, Column(forward, i), Column(back, i), drops);
+        }
+    }
+
+    /// <summary>What they share.</summary>
+    public SwitchShared Shared { get; }
+
+    /// <summary>The workers.</summary>
+    public Worker[] Workers { get; }
+
+    /// <summary>Connections of all workers.</summary>
+    public int ConnectionCount
+    {
+        get
+        {
+            int count = 0;
+            foreach (Worker worker in Workers)
+            {
+                count += worker.Pipeline.Connections.Count;
+            }
+
+            return count;
+        }
+    }
+
+    /// <summary>Adds up a port's counters.</summary>
+    public unsafe PortCounters Sum(int port)
+    {
+        var sum = default(PortCounters);
+        foreach (Worker worker in Workers)
+        {
+            PortCounters* c = worker.Counters.Ports + port;
+            sum.ReceivedPackets += Volatile.Read(ref c->ReceivedPackets);
+            sum.ReceivedBytes += Volatile.Read(ref c->ReceivedBytes);
+            sum.SentPackets += Volatile.Read(ref c->SentPackets);
+            sum.SentBytes += Volatile.Read(ref c->SentBytes);
+            sum.Forwarded += Volatile.Read(ref c->Forwarded);
+            sum.Answered += Volatile.Read(ref c->Answered);
+            sum.Consumed += Volatile.Read(ref c->Consumed);
+            sum.Dropped += Volatile.Read(ref c->Dropped);
+            sum.Generated += Volatile.Read(ref c->Generated);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Adds up a port's drops for a reason.</summary>
+    public long SumDrops(int port, DropReason reason)
+    {
+        long sum = 0;
+        foreach (Worker worker in Workers)
+        {
+            sum += worker.Counters.DropsOf(port, reason);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Takes a frame in on worker 0 and runs all workers in turn until nothing waits (replay): what comes out does not
+    /// depend on how many there are.</summary>
+    /// <returns>False when the frame fits no buffer.</returns>
+    public bool InjectAndSettle(ReadOnlySpan<byte> frame, int port, long nowNs)
+    {
+        foreach (Worker worker in Workers)
+        {
+            // Timers run, and buffers that others are done with come home.
+            worker.RunHandedOver(nowNs);
+        }
+
+        bool taken = Workers[0].Inject(frame, port, nowNs);
+        bool busy = Workers.Length > 1;
+        while (busy)
+        {
+            busy = false;
+            foreach (Worker worker in Workers)
+            {
+                busy |= worker.WaitingCount > 0 && worker.RunHandedOver(nowNs) > 0;
+            }
+        }
+
+        return taken;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Worker worker in Workers)
+        {
+            worker.Dispose();
+        }
+
+        foreach (SpscRing ring in _rings)
+        {
+            ring.Dispose();
+        }
+    }
+
+    private SpscRing?[][] MakeRings(int count, int room)
+    {
+        var rings = new SpscRing?[count][];
+        for (int from = 0; from < count; from++)
+        {
+            rings[from] = new SpscRing?[count];
+            for (int to = 0; to < count; to++)
+            {
+                if (to != from)
+                {
+                    var ring = new SpscRing(room);
+                    rings[from][to] = ring;
+                    _rings.Add(ring);
+                }
+            }
+        }
+
+        return rings;
+    }
+
+    private static SpscRing?[] Column(SpscRing?[][] rings, int to)
+    {
+        var column = new SpscRing?[rings.Length];
+        for (int from = 0; from < rings.Length; from++)
+        {
+            column[from] = rings[from][to];
+        }
+
+        return column;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+
+namespace VSwitch.DataPlane.Workers;
+
+/// <summary>The thread of a worker at work: rounds without a pause while frames come; idle, it spins a little, then sleeps until
+/// a device or another worker has something. Time is read once a round.</summary>
+public sealed class WorkerThread
+{
+    private const int IdleRoundsBeforeSleep = 200;
+    private const int ExpiriesPerRound = 64;
+    private const int ExpiriesWhenIdle = 4096;
+    private const int LongestSleepMs = 100;
+    private readonly Worker _worker;
+    private readonly WorkerThread?[] _all;
+    private readonly IWorkerWaiter _waiter;
+    private readonly Action? _onStart;
+    private readonly Thread _thread;
+    private int _sleeping;
+    private volatile bool _stop;
+    private volatile Exception? _failure;
+
+    /// <summary>Makes the thread of a worker; it waits for <see cref="Start"/>.</summary>
+    /// <param name="worker">The worker.</param>
+    /// <param name="all">All threads by worker, this one included once made: whom to wake.</param>
+    /// <param name="waiter">How it sleeps.</param>
+    /// <param name="onStart">Runs first on the new thread, for instance to pin it; may be null.</param>
+    public WorkerThread(Worker worker, WorkerThread?[] all, IWorkerWaiter waiter, Action? onStart)
+    {
+        _worker = worker;
+        _all = all;
+        _waiter = waiter;
+        _onStart = onStart;
+        _thread = new Thread(Run) { Name = $"worker {worker.Index}", IsBackground = true };
+    }
+
+    /// <summary>What ended the thread other than <see cref="Stop"/>; null while all is well.</summary>
+    public Exception? Failure => _failure;
+
+    /// <summary>Rounds that found frames.</summary>
+    public long BusyRounds { get; private set; }
+
+    /// <summary>Begins work.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Ends work after the round at hand, and waits for it.</summary>
+    public void Stop()
+    {
+        _stop = true;
+        _waiter.Wake();
+        _thread.Join();
+    }
+
+    /// <summary>Ends the worker's sleep if it sleeps.</summary>
+    public void WakeIfAsleep()
+    {
+        if (Volatile.Read(ref _sleeping) != 0)
+        {
+            _waiter.Wake();
+        }
+    }
+
+    /// <summary>Monotonic time, nanoseconds.</summary>
+    public static long NowNs() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private void Run()
+    {
+        try
+        {
+            _onStart?.Invoke();
+            RunRounds();
+        }
+#pragma warning disable CA1031 // Whatever it was, the process must hear of it rather than die without a word.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _failure = e;
+        }
+    }
+
+    private void RunRounds()
+    {
+        int idleRounds = 0;
+        while (!_stop)
+        {
+            int budget = idleRounds > 0 ? ExpiriesWhenIdle : ExpiriesPerRound;
+            int handled = _worker.RunRound(NowNs(), budget, _all.Length);
+            WakeOthers();
+            if (handled > 0)
+            {
+                BusyRounds++;
+                idleRounds = 0;
+            }
+            else if (++idleRounds >= IdleRoundsBeforeSleep)
+            {
+                Sleep();
+                idleRounds = IdleRoundsBeforeSleep - 1;
+            }
+        }
+    }
+
+    /// <summary>Says that it sleeps before it looks at its rings a last time: a worker that fills one after that sees the mark
+    /// and wakes it. The full fence keeps the two in this order.</summary>
+    private void Sleep()
+    {
+        Interlocked.Exchange(ref _sleeping, 1);
+        if (_worker.WaitingCount == 0 && !_stop)
+        {
+            _waiter.Wait(LongestSleepMs);
+        }
+
+        Volatile.Write(ref _sleeping, 0);
+    }
+
+    private void WakeOthers()
+    {
+        if (_worker.Steering == null)
+        {
+            return;
+        }
+
+        ulong wakes = _worker.Steering.TakeWakes();
+        if (wakes == 0)
+        {
+            return;
+        }
+
+        Interlocked.MemoryBarrier();
+        for (int i = 0; i < _all.Length; i++)
+        {
+            if ((wakes & (1UL << i)) != 0)
+            {
+                _all[i]?.WakeIfAsleep();
+            }
+        }
+    }
+}
