@@ -1,0 +1,197 @@
+using VSwitch.Wire;
+
+namespace VSwitch.ControlPlane.Config;
+
+/// <summary>A mapping being read: each key is asked for by name and type; what nobody asked for is an unknown key.</summary>
+internal sealed class ConfigMap
+{
+    private readonly Dictionary<string, (ScalarNode Key, ConfigNode Value)> _entries = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly ConfigErrors _errors;
+    private readonly string _what;
+
+    public ConfigMap(ConfigNode node, string what, ConfigErrors errors)
+    {
+        _errors = errors;
+        _what = what;
+        Position = node.Position;
+        if (node is MappingNode mapping)
+        {
+            foreach ((ScalarNode key, ConfigNode value) in mapping.Entries)
+            {
+                _entries[key.Value] = (key, value);
+            }
+        }
+        else if (node is not ScalarNode { IsNull: true })
+        {
+            errors.Add(node.Position, $"{what} must be a mapping (key: value)");
+        }
+    }
+
+    public SourcePosition Position { get; }
+
+    /// <summary>Place of a key's value; of the mapping when the key is absent.</summary>
+    public SourcePosition PlaceOf(string key) => _entries.TryGetValue(key, out (ScalarNode, ConfigNode Value) e) ? e.Value.Position : Position;
+
+    public bool Has(string key)
+    {
+        _known.Add(key);
+        return _entries.TryGetValue(key, out (ScalarNode, ConfigNode Value) e) && e.Value is not ScalarNode { IsNull: true };
+    }
+
+    public ConfigNode? Node(string key) => Has(key) ? _entries[key].Value : null;
+
+    public string? Text(string key)
+    {
+        ConfigNode? node = Node(key);
+        if (node == null || node is ScalarNode)
+        {
+            return (node as ScalarNode)?.Value;
+        }
+
+        _errors.Add(node.Position, $"'{key}' must be one value");
+        return null;
+    }
+
+    public string Required(string key)
+    {
+        string? text = Text(key);
+        if (text == null)
+        {
+            _errors.Add(Position, $"{_what} has no '{key}'; add it");
+        }
+
+        return text ?? "";
+    }
+
+    public IReadOnlyList<ConfigNode> List(string key)
+    {
+        ConfigNode? node = Node(key);
+        if (node == null || node is ListNode)
+        {
+            return (node as ListNode)?.Items ?? [];
+        }
+
+        _errors.Add(node.Position, $"'{key}' must be a list: [a, b] or one '- item' a line");
+        return [];
+    }
+
+    public T? Value<T>(string key, Func<string, T?> parse, string expected)
+        where T : struct
+    {
+        string? text = Text(key);
+        if (text == null)
+        {
+            return null;
+        }
+
+        T? value = parse(text);
+        if (value == null)
+        {
+            _errors.Add(PlaceOf(key), $"'{key}: {text}' is not {expected}");
+        }
+
+        return value;
+    }
+
+    public List<T> Values<T>(string key, Func<string, T?> parse, string expected)
+        where T : struct
+    {
+        var values = new List<T>();
+        foreach (ConfigNode item in List(key))
+        {
+            T? value = item is ScalarNode scalar ? parse(scalar.Value) : null;
+            if (value is T good)
+            {
+                values.Add(good);
+            }
+            else
+            {
+                _errors.Add(item.Position, $"{(item as ScalarNode)?.Value ?? "this"} is not {expected}");
+            }
+        }
+
+        return values;
+    }
+
+    public bool Flag(string key, bool otherwise) =>
+        Value(key, t => t switch { "true" => true, "false" => false, _ => (bool?)null }, "true or false") ?? otherwise;
+
+    public int? Integer(string key, int least, int most) => Value(
+        key, t => ConfigValues.Integer(t) is long n && n >= least && n <= most ? (int)n : (int?)null,
+        $"a whole number from {least} to {most}");
+
+    public IpAddress? Address(string key) => Value<IpAddress>(key, ConfigValues.Address, "an IPv4 or IPv6 address");
+
+    public MacAddress? Mac(string key) =>
+        Value<MacAddress>(key, ConfigValues.Mac, "a MAC address; write six pairs, quoted, like \"02:00:00:00:01:10\"");
+
+    /// <summary>The entries, for mappings whose keys are values (neighbours).</summary>
+    public IEnumerable<(ScalarNode Key, ConfigNode Value)> Entries()
+    {
+        foreach (string key in _entries.Keys)
+        {
+            _known.Add(key);
+        }
+
+        return _entries.Values;
+    }
+
+    /// <summary>Complains of every key that nobody asked for.</summary>
+    public void Finish()
+    {
+        foreach ((ScalarNode key, _) in _entries.Values)
+        {
+            if (!_known.Contains(key.Value))
+            {
+                string? near = Nearest(key.Value);
+                string mend = near != null ? $"did you mean '{near}'?" : $"known here: {string.Join(", ", _known.Order(StringComparer.Ordinal))}";
+                _errors.Add(key.Position, $"unknown key '{key.Value}' in {_what}; {mend}");
+            }
+        }
+    }
+
+    private string? Nearest(string word)
+    {
+        string? best = _known.MinBy(k => Distance(k, word));
+        return best != null && Distance(best, word) <= Math.Max(1, word.Length / 3) ? best : null;
+    }
+
+    /// <summary>Edit distance (Levenshtein).</summary>
+    private static int Distance(string a, string b)
+    {
+        int[] row = new int[b.Length + 1];
+        for (int j = 0; j <= b.Length; j++)
+        {
+            row[j] = j;
+        }
+
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int next = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+                diagonal = row[j];
+                row[j] = next;
+            }
+        }
+
+        return row[b.Length];
+    }
+}
+
+/// <summary>All errors found so far.</summary>
+internal sealed class ConfigErrors(string file)
+{
+    private readonly List<ConfigError> _errors = [];
+
+    public int Count => _errors.Count;
+
+    public void Add(SourcePosition position, string message) => _errors.Add(new ConfigError(file, position, message));
+
+    /// <summary>In the order of the text.</summary>
+    public IReadOnlyList<ConfigError> Sorted() =>
+        [.. _errors.OrderBy(e => e.Position.Line).ThenBy(e => e.Position.Column).Distinct()];
+}

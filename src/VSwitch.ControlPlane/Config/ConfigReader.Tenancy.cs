@@ -1,0 +1,292 @@
+using VSwitch.Wire;
+
+namespace VSwitch.ControlPlane.Config;
+
+/// <content>VPCs, groups, instances, ENIs and EIPs.</content>
+public static partial class ConfigReader
+{
+    private static VpcConfig ReadVpc(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a VPC", errors);
+        var vpc = new VpcConfig
+        {
+            Name = map.Required("name"),
+            Cidrs = map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a range, like 10.0.0.0/16"),
+            Subnets = ReadAll(map, "subnets", n => ReadSubnet(n, errors)),
+            RouteTables = ReadAll(map, "routeTables", n => ReadRouteTable(n, errors)),
+            Position = node.Position,
+        };
+        map.Finish();
+        return vpc;
+    }
+
+    private static SubnetConfig ReadSubnet(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a subnet", errors);
+        var subnet = new SubnetConfig
+        {
+            Name = map.Required("name"),
+            Cidrs = map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a range, like 10.0.1.0/24"),
+            RouteTable = map.Text("routeTable"),
+            Position = node.Position,
+        };
+        map.Finish();
+        return subnet;
+    }
+
+    private static RouteTableConfig ReadRouteTable(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a route table", errors);
+        var table = new RouteTableConfig
+        {
+            Name = map.Required("name"),
+            Main = map.Flag("main", otherwise: false),
+            Routes = ReadAll(map, "routes", n => ReadRoute(n, errors)),
+            Position = node.Position,
+        };
+        map.Finish();
+        return table;
+    }
+
+    private static RouteConfig ReadRoute(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a route", errors);
+        map.Required("destination");
+        IpPrefix destination = map.Value<IpPrefix>("destination", ConfigValues.Prefix, "a prefix, like 0.0.0.0/0") ?? default;
+        var route = new RouteConfig(destination, map.Required("target"), node.Position);
+        map.Finish();
+        return route;
+    }
+
+    private static SecurityGroupConfig ReadGroup(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a security group", errors);
+        List<RuleConfig> ingress = ReadAll(map, "ingress", n => ReadRule(n, "source", errors));
+        List<RuleConfig>? egress = map.Has("egress") ? ReadAll(map, "egress", n => ReadRule(n, "destination", errors)) : null;
+        ApplyTemplate(map, errors, ingress, ref egress);
+        LiveConnectionPolicy live = map.Value<LiveConnectionPolicy>(
+            "liveConnections", t => t switch
+            {
+                "recheck" => LiveConnectionPolicy.Recheck,
+                "keep" => LiveConnectionPolicy.Keep,
+                "cut" => LiveConnectionPolicy.Cut,
+                _ => null,
+            }, "recheck, keep or cut") ?? LiveConnectionPolicy.Recheck;
+        if (live != LiveConnectionPolicy.Recheck)
+        {
+            errors.Add(map.PlaceOf("liveConnections"), "this version knows only 'recheck'; leave the key out");
+        }
+
+        var group = new SecurityGroupConfig
+        {
+            Name = map.Required("name"),
+            Vpc = map.Required("vpc"),
+            Ingress = ingress,
+            Egress = egress,
+            LiveConnections = live,
+            Position = node.Position,
+        };
+        map.Finish();
+        return group;
+    }
+
+    /// <summary>The documented presets (semantics.md section 1); explicit rules come on top.</summary>
+    private static void ApplyTemplate(ConfigMap map, ConfigErrors errors, List<RuleConfig> ingress, ref List<RuleConfig>? egress)
+    {
+        switch (map.Text("template"))
+        {
+            case null:
+                break;
+            case "aws-default":
+                egress = [.. egress ?? [], .. Everywhere(null)];
+                break;
+            case "open":
+                ingress.AddRange(Everywhere(null));
+                egress = [.. egress ?? [], .. Everywhere(null)];
+                break;
+            case "jd-default":
+                egress = [.. egress ?? [], .. Everywhere(6, 80), .. Everywhere(17, 67, 68, 161)];
+                break;
+            default:
+                errors.Add(map.PlaceOf("template"), "'template' is not jd-default, aws-default or open");
+                break;
+        }
+    }
+
+    private static IEnumerable<RuleConfig> Everywhere(byte? protocol, params ushort[] ports) =>
+        new[] { new IpPrefix(IpAddress.V4(0), 0), new IpPrefix(IpAddress.V6(0), 0) }.Select(prefix => new RuleConfig
+        {
+            Protocol = protocol,
+            Ports = [.. ports.Select(p => new PortRange(p, p))],
+            Peer = new PeerConfig(prefix, null, null),
+        });
+
+    private static RuleConfig ReadRule(ConfigNode node, string peerKey, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, $"a rule with '{peerKey}'", errors);
+        map.Required("protocol");
+        int protocol = map.Value<int>(
+            "protocol", ConfigValues.Protocol, "tcp, udp, icmp, icmpv6, sctp, gre, esp, ah, all, or a number up to 255") ?? -1;
+        bool isIcmp = protocol is 1 or 58;
+        if (map.Has("ports") && protocol is not (6 or 17 or 132))
+        {
+            errors.Add(map.PlaceOf("ports"), "'ports' goes with tcp, udp or sctp only; remove it or name the protocol");
+        }
+
+        foreach (string key in (ReadOnlySpan<string>)["icmpType", "icmpCode"])
+        {
+            if (map.Has(key) && !isIcmp)
+            {
+                errors.Add(map.PlaceOf(key), $"'{key}' goes with icmp or icmpv6 only; remove it or name the protocol");
+            }
+        }
+
+        if (map.Has("icmpCode") && !map.Has("icmpType"))
+        {
+            errors.Add(map.PlaceOf("icmpCode"), "'icmpCode' needs 'icmpType' beside it");
+        }
+
+        var rule = new RuleConfig
+        {
+            Protocol = protocol < 0 ? null : (byte)protocol,
+            Ports = ReadPorts(map, errors),
+            IcmpType = (byte?)map.Integer("icmpType", 0, 255),
+            IcmpCode = (byte?)map.Integer("icmpCode", 0, 255),
+            Peer = ReadPeer(map, peerKey, errors),
+            Remark = map.Text("remark"),
+            Position = node.Position,
+        };
+        if (rule.Remark?.Length > 256)
+        {
+            errors.Add(map.PlaceOf("remark"), "a remark has at most 256 characters; shorten it");
+        }
+
+        map.Finish();
+        return rule;
+    }
+
+    private static List<PortRange> ReadPorts(ConfigMap map, ConfigErrors errors)
+    {
+        var ranges = new List<PortRange>();
+        if (map.Text("ports") is not string text)
+        {
+            return ranges;
+        }
+
+        foreach (string part in text.Split(','))
+        {
+            if (ConfigValues.Ports(part, out string? wrong) is PortRange range)
+            {
+                ranges.Add(range);
+            }
+            else
+            {
+                errors.Add(map.PlaceOf("ports"), wrong!);
+            }
+        }
+
+        return ranges;
+    }
+
+    private static PeerConfig ReadPeer(ConfigMap map, string key, ConfigErrors errors)
+    {
+        const string GroupPrefix = "sg:";
+        const string ListPrefix = "prefixList:";
+        string text = map.Required(key);
+        if (text.StartsWith(GroupPrefix, StringComparison.Ordinal))
+        {
+            return new PeerConfig(null, text[GroupPrefix.Length..], null);
+        }
+
+        if (text.StartsWith(ListPrefix, StringComparison.Ordinal))
+        {
+            return new PeerConfig(null, null, text[ListPrefix.Length..]);
+        }
+
+        IpPrefix? prefix = ConfigValues.Prefix(text);
+        if (text.Length > 0 && prefix == null)
+        {
+            string mend = ConfigValues.Address(text) is IpAddress a ? $"write {text}/{a.BitCount}" : "write a prefix like 10.0.0.0/8, sg:NAME or prefixList:NAME";
+            errors.Add(map.PlaceOf(key), $"'{key}: {text}' is not a prefix, a group or a prefix list; {mend}");
+        }
+
+        return new PeerConfig(prefix, null, null);
+    }
+
+    private static PrefixListConfig ReadPrefixList(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a prefix list", errors);
+        var list = new PrefixListConfig(
+            map.Required("name"), map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a prefix, like 10.0.0.0/8"), node.Position);
+        map.Finish();
+        return list;
+    }
+
+    private static InstanceConfig ReadInstance(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "an instance", errors);
+        var instance = new InstanceConfig(map.Required("name"), map.Integer("vcpus", 1, 1024) ?? 1, node.Position);
+        map.Finish();
+        return instance;
+    }
+
+    private static EniConfig ReadEni(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "an ENI", errors);
+        map.Required("mac");
+        string tcp = map.Text("tcp") ?? "strict";
+        if (tcp is not ("strict" or "loose"))
+        {
+            errors.Add(map.PlaceOf("tcp"), $"'tcp: {tcp}' is not strict or loose");
+        }
+
+        var groups = new List<string>();
+        foreach (ConfigNode item in map.List("securityGroups"))
+        {
+            groups.Add((item as ScalarNode)?.Value ?? "");
+        }
+
+        var eni = new EniConfig
+        {
+            Name = map.Required("name"),
+            Instance = map.Text("instance"),
+            Primary = map.Flag("primary", otherwise: false),
+            Subnet = map.Required("subnet"),
+            Mac = map.Mac("mac") ?? default,
+            PrivateIps = map.Values<IpAddress>("privateIps", ConfigValues.Address, "an address, like 10.0.1.10"),
+            SecurityGroups = groups,
+            Device = map.Node("device") is ConfigNode d ? ReadDevice(d, errors) : null,
+            TcpLoose = tcp == "loose",
+            Mtu = map.Integer("mtu", 576, 65535),
+            Position = node.Position,
+        };
+        map.Finish();
+        return eni;
+    }
+
+    private static ElasticIpConfig ReadElasticIp(ConfigNode node, ConfigErrors errors)
+    {
+        const string RateForm = "a rate, like 100Mbps or 1Gbps";
+        var map = new ConfigMap(node, "an elastic IP", errors);
+        map.Required("address");
+        var eip = new ElasticIpConfig
+        {
+            Name = map.Required("name"),
+            Address = map.Address("address") ?? default,
+            Eni = map.Text("eni"),
+            PrivateIp = map.Address("privateIp"),
+            BandwidthBitsPerSecond = map.Value<long>("bandwidth", ConfigValues.Rate, RateForm),
+            BandwidthInBitsPerSecond = map.Value<long>("bandwidthIn", ConfigValues.Rate, RateForm),
+            Billing = map.Value<BillingType>("billing", t => t switch
+            {
+                "bandwidth" => BillingType.Bandwidth,
+                "traffic" => BillingType.Traffic,
+                "monthly" => BillingType.Monthly,
+                _ => null,
+            }, "bandwidth, traffic or monthly") ?? BillingType.Bandwidth,
+            Position = node.Position,
+        };
+        map.Finish();
+        return eip;
+    }
+}

@@ -1,0 +1,227 @@
+using System.Text;
+using VSwitch.ControlPlane.Validation;
+using VSwitch.Wire;
+
+namespace VSwitch.ControlPlane.Config;
+
+/// <summary>Reads a configuration: YAML (so JSON too) to records, with all errors, each with its place and the mend
+/// (interface.md section 2).</summary>
+public static partial class ConfigReader
+{
+    private const long MaxFileBytes = 64 << 20;
+
+    /// <summary>Reads and validates a file.</summary>
+    public static ConfigResult Read(string path)
+    {
+        string text;
+        try
+        {
+            if (new FileInfo(path) is { Exists: true, Length: > MaxFileBytes })
+            {
+                return Failed(path, $"the file is larger than {MaxFileBytes >> 20} MiB; is it a configuration?");
+            }
+
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
+        }
+        catch (DecoderFallbackException)
+        {
+            return Failed(path, "the file is not UTF-8 text; save it as UTF-8");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return Failed(path, $"cannot be read: {e.Message}");
+        }
+
+        return Parse(path, text.TrimStart('\uFEFF'));
+    }
+
+    /// <summary>Parses and validates text; <paramref name="fileName"/> stands in the errors.</summary>
+    public static ConfigResult Parse(string fileName, string text)
+    {
+        var errors = new ConfigErrors(fileName);
+        ConfigNode? root = ConfigNode.Parse(text, errors.Add);
+        SwitchConfig? config = null;
+        if (root != null)
+        {
+            config = ReadRoot(root, errors);
+            if (errors.Count == 0)
+            {
+                new ConfigValidator(config, errors).Validate();
+            }
+        }
+
+        return errors.Count == 0 ? new ConfigResult(config, []) : new ConfigResult(null, errors.Sorted());
+    }
+
+    private static ConfigResult Failed(string path, string message) =>
+        new(null, [new ConfigError(path, new SourcePosition(1, 1), message)]);
+
+    private static SwitchConfig ReadRoot(ConfigNode root, ConfigErrors errors)
+    {
+        var map = new ConfigMap(root, "the configuration", errors);
+        var config = new SwitchConfig
+        {
+            Switch = map.Node("switch") is ConfigNode s ? ReadSwitch(s, errors) : new SwitchSettings(),
+            Internet = map.Node("internet") is ConfigNode i ? ReadInternet(i, errors) : null,
+            Vpcs = ReadAll(map, "vpcs", n => ReadVpc(n, errors)),
+            SecurityGroups = ReadAll(map, "securityGroups", n => ReadGroup(n, errors)),
+            PrefixLists = ReadAll(map, "prefixLists", n => ReadPrefixList(n, errors)),
+            Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
+            Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
+            ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
+        };
+        map.Finish();
+        return config;
+    }
+
+    private static List<T> ReadAll<T>(ConfigMap map, string key, Func<ConfigNode, T> read) =>
+        [.. map.List(key).Select(read)];
+
+    private static SwitchSettings ReadSwitch(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "switch", errors);
+        var defaults = new SwitchSettings();
+        int? capacity = null;
+        if (map.Node("connections") is ConfigNode connections)
+        {
+            var inner = new ConfigMap(connections, "connections", errors);
+            capacity = inner.Integer("capacity", 1, 100_000_000);
+            inner.Finish();
+        }
+
+        byte[]? key = null;
+        if (map.Node("rss") is ConfigNode rss)
+        {
+            var inner = new ConfigMap(rss, "rss", errors);
+            string? text = inner.Text("key");
+            key = text == null ? null : ConfigValues.RssKey(text);
+            if (text != null && key == null)
+            {
+                errors.Add(inner.PlaceOf("key"), "'key' is not symmetric, microsoft, or 40 bytes as 80 hexadecimal digits");
+            }
+
+            inner.Finish();
+        }
+
+        var settings = new SwitchSettings
+        {
+            Workers = map.Integer("workers", 1, 64),
+            RssKey = key ?? defaults.RssKey,
+            GatewayMac = map.Mac("gatewayMac") ?? defaults.GatewayMac,
+            ConnectionCapacity = capacity ?? defaults.ConnectionCapacity,
+            Timeouts = map.Node("timeouts") is ConfigNode t ? ReadTimeouts(t, errors) : defaults.Timeouts,
+        };
+        map.Finish();
+        return settings;
+    }
+
+    private static TimeoutSettings ReadTimeouts(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "timeouts", errors);
+        var d = new TimeoutSettings();
+        TimeSpan Read(string key, TimeSpan otherwise)
+        {
+            TimeSpan? time = map.Value<TimeSpan>(
+                key, t => ConfigValues.Duration(t) is TimeSpan v && v >= TimeSpan.FromSeconds(1) && v <= TimeSpan.FromDays(20) ? v : null,
+                "a time from 1s to 20d, like 350s, 5m or 5d");
+            return time ?? otherwise;
+        }
+
+        var timeouts = new TimeoutSettings
+        {
+            TcpEstablished = Read("tcpEstablished", d.TcpEstablished),
+            TcpTransient = Read("tcpTransient", d.TcpTransient),
+            TcpClosing = Read("tcpClosing", d.TcpClosing),
+            TcpReset = Read("tcpReset", d.TcpReset),
+            Udp = Read("udp", d.Udp),
+            UdpStream = Read("udpStream", d.UdpStream),
+            Icmp = Read("icmp", d.Icmp),
+            Other = Read("other", d.Other),
+        };
+        map.Finish();
+        return timeouts;
+    }
+
+    private static InternetConfig ReadInternet(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "internet", errors);
+        var neighbors = new Dictionary<IpAddress, MacAddress>();
+        if (map.Node("neighbors") is ConfigNode list)
+        {
+            var inner = new ConfigMap(list, "neighbors", errors);
+            foreach ((ScalarNode key, ConfigNode value) in inner.Entries())
+            {
+                MacAddress? mac = value is ScalarNode scalar ? ConfigValues.Mac(scalar.Value) : null;
+                if (ConfigValues.Address(key.Value) is IpAddress address && mac is MacAddress good)
+                {
+                    neighbors[address] = good;
+                }
+                else
+                {
+                    errors.Add(key.Position, "a neighbour is an address and a MAC, like 198.51.100.254: \"02:00:00:00:99:01\"");
+                }
+            }
+        }
+
+        var internet = new InternetConfig
+        {
+            Device = map.Node("device") is ConfigNode d ? ReadDevice(d, errors) : null,
+            Mac = map.Mac("mac") ?? new InternetConfig().Mac,
+            Addresses = map.Values<IpPrefix>("addresses", ConfigValues.Prefix, "an address with its prefix length, like 198.51.100.1/24"),
+            Routes = ReadAll(map, "routes", n => ReadInternetRoute(n, errors)),
+            Neighbors = neighbors,
+            Mtu = map.Integer("mtu", 576, 65535),
+            Position = node.Position,
+        };
+        map.Finish();
+        return internet;
+    }
+
+    private static InternetRouteConfig ReadInternetRoute(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "a route", errors);
+        map.Required("destination");
+        map.Required("nextHop");
+        IpPrefix destination = map.Value<IpPrefix>("destination", ConfigValues.Prefix, "a prefix, like 0.0.0.0/0") ?? default;
+        var route = new InternetRouteConfig(destination, map.Address("nextHop") ?? default, node.Position);
+        map.Finish();
+        return route;
+    }
+
+    private static DeviceConfig ReadDevice(ConfigNode node, ConfigErrors errors)
+    {
+        var map = new ConfigMap(node, "device", errors);
+        string? pcapIn = null;
+        string? pcapOut = null;
+        if (map.Node("pcap") is ConfigNode pcap)
+        {
+            var inner = new ConfigMap(pcap, "pcap", errors);
+            pcapIn = inner.Text("in");
+            pcapOut = inner.Text("out");
+            inner.Finish();
+            if (pcapIn == null && pcapOut == null)
+            {
+                errors.Add(pcap.Position, "a pcap device needs 'in', 'out' or both");
+            }
+        }
+
+        var device = new DeviceConfig
+        {
+            Tap = map.Text("tap"),
+            Interface = map.Text("interface"),
+            PcapIn = pcapIn,
+            PcapOut = pcapOut,
+            Queues = map.Integer("queues", 1, 64),
+            Offload = map.Flag("offload", otherwise: false),
+            Position = node.Position,
+        };
+        int kinds = (device.Tap != null ? 1 : 0) + (device.Interface != null ? 1 : 0) + (map.Has("pcap") ? 1 : 0);
+        if (kinds != 1)
+        {
+            errors.Add(node.Position, "a device is exactly one of tap: NAME, interface: NAME, pcap: { in: FILE, out: FILE }");
+        }
+
+        map.Finish();
+        return device;
+    }
+}

@@ -1,0 +1,25 @@
+namespace VSwitch.ControlPlane.Validation;
+
+/// <summary>JD Cloud's quotas that the configuration is checked against (interface.md section 2, semantics.md section 9).</summary>
+public static class Quotas
+{
+    /// <summary>One primary and 20 secondary addresses.</summary>
+    public const int AddressesPerEni = 21;
+
+    /// <summary>Security groups of an ENI.</summary>
+    public const int GroupsPerEni = 5;
+
+    /// <summary>Shortest IPv4 prefix of a VPC or subnet (semantics.md decision 9).</summary>
+    public const int ShortestPrefix4 = 16;
+
+    /// <summary>Longest IPv4 prefix of a VPC or subnet.</summary>
+    public const int LongestPrefix4 = 28;
+
+    /// <summary>ENIs of an instance by its vCPUs; 3 vCPUs are undefined there and count as 2.</summary>
+    public static int EnisPerInstance(int vcpus) => vcpus switch
+    {
+        <= 3 => 2,
+        <= 8 => 4,
+        _ => 8,
+    };
+}
