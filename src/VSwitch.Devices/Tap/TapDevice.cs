@@ -1,0 +1,252 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Devices;
+using VSwitch.Devices.Linux;
+
+namespace VSwitch.Devices.Tap;
+
+/// <summary>What to open.</summary>
+/// <param name="Name">Interface name, 1 to 15 characters.</param>
+/// <param name="Queues">Queues (IFF_MULTI_QUEUE), at least 1.</param>
+/// <param name="Offload">Take and give super-packets and partial checksums.</param>
+public sealed record TapOptions(string Name, int Queues, bool Offload);
+
+/// <summary>A TAP interface (Linux tun driver): the switch holds one end, the kernel the other. Every frame has a virtio header
+/// before it (IFF_VNET_HDR), which lies in the buffer's headroom: one read fills a buffer, one write empties it, nothing is
+/// copied. The descriptors stay good when the interface goes down and up or moves to another namespace; closing them
+/// removes it.</summary>
+public sealed unsafe class TapDevice : IPacketDevice
+{
+    private const int HeaderBytes = 10;
+    private const ulong SetInterface = 0x4004_54CA;
+    private const ulong SetOffload = 0x4004_54D0;
+    private const ulong SetHeaderSize = 0x4004_54D8;
+    private const ulong GetMtu = 0x8921;
+    private const ushort Tap = 2;
+    private const ushort NoPacketHeader = 0x1000;
+    private const ushort VirtioHeader = 0x4000;
+    private const ushort MultiQueue = 0x0100;
+    private const uint OffloadChecksum = 1;
+    private const uint OffloadTcp4 = 2;
+    private const uint OffloadTcp6 = 4;
+    private const uint OffloadEcn = 8;
+    private const uint OffloadUdp4 = 0x20;
+    private const uint OffloadUdp6 = 0x40;
+    private const int RequestBytes = 40;
+    private const int NameBytes = 16;
+    private readonly int[] _queues;
+
+    /// <summary>Creates the interface.</summary>
+    /// <exception cref="DeviceException">It cannot be made; the message has the errno in words and the mend.</exception>
+    public TapDevice(TapOptions options)
+    {
+        Name = options.Name;
+        _queues = new int[options.Queues];
+        Array.Fill(_queues, -1);
+        try
+        {
+            for (int i = 0; i < options.Queues; i++)
+            {
+                _queues[i] = OpenQueue(options);
+            }
+
+            Capabilities = new DeviceCapabilities(options.Queues, ReadMtu(), options.Offload);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public DeviceCapabilities Capabilities { get; }
+
+    /// <inheritdoc/>
+    public DeviceStatus Status { get; } = new();
+
+    /// <inheritdoc/>
+    public int PollHandle(int queue) => _queues[queue];
+
+    /// <inheritdoc/>
+    public int Receive(int queue, PacketPool pool, PacketBuffer** packets, int maxCount)
+    {
+        int count = 0;
+        while (count < maxCount)
+        {
+            PacketBuffer* p = Capabilities.Offload ? pool.RentLarge() : pool.Rent();
+            if (p == null)
+            {
+                break;
+            }
+
+            nint bytes = Native.Read(_queues[queue], p->Data - HeaderBytes, p->CapacityBytes + HeaderBytes);
+            if (bytes <= HeaderBytes)
+            {
+                pool.Return(p);
+                NoteReceiveError(bytes);
+                break;
+            }
+
+            Status.IsUp = true;
+            p->Offload = *(VirtioNetHeader*)(p->Data - HeaderBytes);
+            p->Length = (int)bytes - HeaderBytes;
+            if (p->Length >= p->CapacityBytes)
+            {
+                // The driver cuts a frame that is longer than the buffer.
+                Status.LostCount++;
+                pool.Return(p);
+                continue;
+            }
+
+            packets[count++] = Shrink(pool, p);
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public int Transmit(int queue, PacketBuffer** packets, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            PacketBuffer* p = packets[i];
+            *(VirtioNetHeader*)(p->Data - HeaderBytes) = p->Offload;
+            if (Native.Write(_queues[queue], p->Data - HeaderBytes, p->Length + HeaderBytes) >= 0)
+            {
+                Status.IsUp = true;
+                continue;
+            }
+
+            int error = Marshal.GetLastPInvokeError();
+            if (error is Native.Again or Native.NoBuffers)
+            {
+                return i;
+            }
+
+            const int InvalidArgument = 22;
+            NoteError(ref Status.TransmitErrorCount);
+            if (error != InvalidArgument)
+            {
+                Status.IsUp = false;
+                return i;
+            }
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        for (int i = 0; i < _queues.Length; i++)
+        {
+            if (_queues[i] >= 0)
+            {
+                _ = Native.Close(_queues[i]);
+                _queues[i] = -1;
+            }
+        }
+    }
+
+    private static int OpenQueue(TapOptions options)
+    {
+        string what = $"TAP '{options.Name}'";
+        int descriptor = Native.Open("/dev/net/tun", Native.ReadWrite | Native.NonBlocking | Native.CloseOnExec);
+        if (descriptor < 0)
+        {
+            throw DeviceException.Last($"{what}: /dev/net/tun cannot be opened", "load the module (modprobe tun), or run as root or in a user namespace");
+        }
+
+        byte* request = stackalloc byte[RequestBytes];
+        new Span<byte>(request, RequestBytes).Clear();
+        Encoding.UTF8.GetBytes(options.Name, new Span<byte>(request, NameBytes - 1));
+        *(ushort*)(request + NameBytes) = (ushort)(Tap | NoPacketHeader | VirtioHeader | (options.Queues > 1 ? MultiQueue : 0));
+        if (Native.IoControl(descriptor, SetInterface, request) < 0)
+        {
+            DeviceException error = DeviceException.Last(what, Marshal.GetLastPInvokeError() switch
+            {
+                1 => "the right to make it is missing: run as root, with CAP_NET_ADMIN, or in a user namespace (unshare -Urn)",
+                16 => "the name is in use: end the program that has it, or choose another name",
+                22 => "an interface of that name exists with other settings: remove it (ip link delete), or choose another name",
+                _ => "check the name and the right to make interfaces",
+            });
+            _ = Native.Close(descriptor);
+            throw error;
+        }
+
+        int headerBytes = HeaderBytes;
+        _ = Native.IoControl(descriptor, SetHeaderSize, &headerBytes);
+        const uint Segmentation = OffloadChecksum | OffloadTcp4 | OffloadTcp6 | OffloadEcn;
+        uint offload = options.Offload ? Segmentation | OffloadUdp4 | OffloadUdp6 : 0;
+        if (Native.IoControlValue(descriptor, SetOffload, offload) < 0 && options.Offload)
+        {
+            // Kernels before 6.2 do not know UDP segmentation.
+            _ = Native.IoControlValue(descriptor, SetOffload, Segmentation);
+        }
+
+        return descriptor;
+    }
+
+    /// <summary>A frame that fits a small buffer does not keep a large one.</summary>
+    private static PacketBuffer* Shrink(PacketPool pool, PacketBuffer* large)
+    {
+        if (large->IsLarge == 0 || large->Length > PacketPool.SmallStrideBytes - PacketBuffer.DataOffsetBytes)
+        {
+            return large;
+        }
+
+        PacketBuffer* small = pool.Rent();
+        if (small == null)
+        {
+            return large;
+        }
+
+        Buffer.MemoryCopy(large->Data, small->Data, small->CapacityBytes, large->Length);
+        small->Length = large->Length;
+        small->Offload = large->Offload;
+        pool.Return(large);
+        return small;
+    }
+
+    private int ReadMtu()
+    {
+        const int InterNetwork = 2;
+        const int Datagram = 2;
+        int socket = Native.Socket(InterNetwork, Datagram, 0);
+        byte* request = stackalloc byte[RequestBytes];
+        new Span<byte>(request, RequestBytes).Clear();
+        Encoding.UTF8.GetBytes(Name, new Span<byte>(request, NameBytes - 1));
+        bool known = socket >= 0 && Native.IoControl(socket, GetMtu, request) == 0;
+        if (socket >= 0)
+        {
+            _ = Native.Close(socket);
+        }
+
+        return known ? *(int*)(request + NameBytes) : 1500;
+    }
+
+    private void NoteReceiveError(nint result)
+    {
+        int error = Marshal.GetLastPInvokeError();
+        if (result < 0 && error is not (Native.Again or Native.Interrupted))
+        {
+            NoteError(ref Status.ReceiveErrorCount);
+            Status.IsUp = false;
+        }
+    }
+
+    private void NoteError(ref long counter)
+    {
+        counter++;
+        int error = Marshal.GetLastPInvokeError();
+        if (Status.LastError == null)
+        {
+            Status.LastError = $"{Name}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})";
+        }
+    }
+}
