@@ -118,6 +118,14 @@ public sealed unsafe class Worker : IDisposable
         return true;
     }
 
+    /// <summary>Counts a frame that cannot enter the corridor, with its reason (replay: link type, or larger than any buffer).</summary>
+    public void Refuse(int port, int bytes, DropReason reason)
+    {
+        Counters.Ports[port].ReceivedPackets++;
+        Counters.Ports[port].ReceivedBytes += bytes;
+        Counters.CountDrop(port, reason);
+    }
+
     /// <summary>Handles what other workers handed over, without asking any device (replay).</summary>
     public int RunHandedOver(long nowNs)
     {

@@ -1,0 +1,8 @@
+using System.CommandLine;
+
+namespace VSwitch.Commands;
+
+internal static class ShowCommand
+{
+    public static Command Create() => new("show", "show");
+}
