@@ -16,6 +16,7 @@ public sealed class WorkerThread
     private readonly Action? _onStart;
     private readonly Thread _thread;
     private int _sleeping;
+    private long _rounds;
     private volatile bool _stop;
     private volatile Exception? _failure;
 
@@ -38,6 +39,9 @@ public sealed class WorkerThread
 
     /// <summary>Rounds that found frames.</summary>
     public long BusyRounds { get; private set; }
+
+    /// <summary>Rounds begun: once it has grown, no round uses what was published before.</summary>
+    public long Rounds => Volatile.Read(ref _rounds);
 
     /// <summary>Begins work.</summary>
     public void Start() => _thread.Start();
@@ -82,6 +86,7 @@ public sealed class WorkerThread
         int idleRounds = 0;
         while (!_stop)
         {
+            Volatile.Write(ref _rounds, _rounds + 1);
             int budget = idleRounds > 0 ? ExpiriesWhenIdle : ExpiriesPerRound;
             int handled = _worker.RunRound(NowNs(), budget, _all.Length);
             WakeOthers();

@@ -1,0 +1,26 @@
+using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Devices;
+using VSwitch.Devices.Linux;
+using VSwitch.Devices.Live;
+using VSwitch.Devices.Pcap;
+using VSwitch.Devices.Tap;
+
+namespace VSwitch.Live;
+
+/// <summary>From a device as configured to an open one.</summary>
+internal static class DeviceFactory
+{
+    /// <exception cref="DeviceException">It cannot be opened; one line for the user.</exception>
+    /// <exception cref="IOException">A capture file cannot be opened.</exception>
+    public static IPacketDevice Open(DeviceConfig config, int workers)
+    {
+        if (config.Tap != null)
+        {
+            return new TapDevice(new TapOptions(config.Tap, config.Queues ?? workers, config.Offload));
+        }
+
+        return config.Interface != null
+            ? new PacketSocketDevice(config.Interface)
+            : new PcapDevice(config.PcapIn, config.PcapOut);
+    }
+}
