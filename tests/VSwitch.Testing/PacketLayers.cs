@@ -329,7 +329,7 @@ public sealed record SctpLayer(ushort SourcePort, ushort DestinationPort, uint V
     }
 
     /// <summary>CRC32c as RFC 9260 Appendix A has it; the field holds zero while it is computed.</summary>
-    internal static uint Crc32c(ReadOnlySpan<byte> packet)
+    public static uint Crc32c(ReadOnlySpan<byte> packet)
     {
         uint crc = uint.MaxValue;
         foreach (byte b in packet)

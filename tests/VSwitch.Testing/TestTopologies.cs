@@ -145,17 +145,32 @@ public static class TestTopologies
             Vpc = "blue",
             Ingress =
             [
-                Rule("0.0.0.0/0", 6, 80, 80), Rule("0.0.0.0/0", 6, 443, 445), Rule("::/0", 6, 80, 90), Rule("0.0.0.0/0", 17, 1000, 1015),
-                Rule("0.0.0.0/0", 1) with { IcmpType = 8, IcmpCode = 0 }, Rule("::/0", 58) with { IcmpType = 128 }, Rule("0.0.0.0/0", 132),
+                Rule("0.0.0.0/0", 6, 80, 80), Rule("0.0.0.0/0", 6, 443, 445), Rule("::/0", 6, 80, 90),
+                Rule("0.0.0.0/0", 17, 1000, 1015), Rule("0.0.0.0/0", 132),
+                Rule("0.0.0.0/0", 1) with { IcmpType = 8, IcmpCode = 0 }, Rule("::/0", 58) with { IcmpType = 128 },
             ],
         },
-        new SecurityGroupConfig { Name = "inside", Vpc = "blue", Ingress = [FromGroup("inside"), FromGroup("db")] },
+        new SecurityGroupConfig
+        {
+            Name = "inside",
+            Vpc = "blue",
+            Ingress = [FromGroup("inside"), FromGroup("db")],
+            Egress = [FromGroup("inside")],
+        },
         new SecurityGroupConfig
         {
             Name = "app",
             Vpc = "blue",
-            Ingress = [new RuleConfig { Peer = new PeerConfig(null, null, "friends") }, Rule("198.51.100.0/24", 6), Rule("198.51.100.0/24", 1)],
-            Egress = [From("10.0.0.0/8"), Rule("0.0.0.0/0", 6), Rule("0.0.0.0/0", 17, 53, 1015), Rule("0.0.0.0/0", 1), From("fd00::/8")],
+            Ingress =
+            [
+                new RuleConfig { Peer = new PeerConfig(null, null, "friends") }, Rule("198.51.100.0/24", 6),
+                Rule("198.51.100.0/24", 1),
+            ],
+            Egress =
+            [
+                From("10.0.0.0/8"), Rule("0.0.0.0/0", 6), Rule("0.0.0.0/0", 17, 53, 1015), Rule("0.0.0.0/0", 1),
+                From("fd00::/8"),
+            ],
         },
         new SecurityGroupConfig
         {
