@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using VSwitch.Wire;
+
+namespace VSwitch.Testing.Reference;
+
+/// <summary>The copy of a frame that goes on: padding cut off, and for a routed one new MACs, TTL and addresses.</summary>
+internal static class ReferenceRewrite
+{
+    /// <summary>A switched frame: nothing but the padding changes.</summary>
+    public static byte[] Switched(ReferencePacket packet) => packet.Frame[..packet.End];
+
+    /// <summary>A routed frame. The checksums are mended by RFC 1624 and so stay wrong by what they were wrong.</summary>
+    public static byte[] Routed(ReferencePacket packet, MacAddress to, MacAddress from, IpAddress source, IpAddress destination)
+    {
+        byte[] frame = packet.Frame[..packet.End];
+        to.Write(frame);
+        from.Write(frame.AsSpan(6));
+        if (packet.IsV6)
+        {
+            frame[21]--;
+            return frame;
+        }
+
+        int oldTtlWord = packet.U16(22);
+        frame[22]--;
+        var addresses = OnesComplement.Changes(packet.Source, source)
+            .Concat(OnesComplement.Changes(packet.Destination, destination)).ToList();
+        Mend(frame, 24, [((ushort)oldTtlWord, (ushort)(oldTtlWord - 0x100)), .. addresses]);
+        source.Write(frame.AsSpan(26));
+        destination.Write(frame.AsSpan(30));
+        bool isTranslated = source != packet.Source || destination != packet.Destination;
+        if (isTranslated && !packet.IsLaterFragment)
+        {
+            MendTransport(frame, packet.Protocol, packet.L4, packet.End, addresses);
+        }
+
+        return frame;
+    }
+
+    /// <summary>Translates the addresses in an IPv4 error's quote and mends the quoted checksums and the error's own.</summary>
+    public static void TranslateQuote(byte[] frame, ReferencePacket error, ReferenceQuote quote, IpAddress source, IpAddress destination)
+    {
+        if (source == quote.Source && destination == quote.Destination)
+        {
+            return;
+        }
+
+        var addresses = OnesComplement.Changes(quote.Source, source)
+            .Concat(OnesComplement.Changes(quote.Destination, destination)).ToList();
+        List<(ushort Old, ushort New)> changes = [.. addresses];
+        source.Write(frame.AsSpan(quote.Start + 12));
+        destination.Write(frame.AsSpan(quote.Start + 16));
+        changes.Add(Mend(frame, quote.Start + 10, addresses));
+        if (MendTransport(frame, quote.Protocol, quote.L4, error.End, addresses) is { } transport)
+        {
+            changes.Add(transport);
+        }
+
+        Mend(frame, error.L4 + 2, changes);
+    }
+
+    private static (ushort Old, ushort New)? MendTransport(byte[] frame, byte protocol, int l4, int end,
+        List<(ushort Old, ushort New)> changes)
+    {
+        int at = protocol switch { 6 => l4 + 16, 17 => l4 + 6, _ => end };
+        bool isThere = at + 2 <= end;
+        bool isWithout = isThere && protocol == 17 && BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(at)) == 0;
+        if (!isThere || isWithout)
+        {
+            return null;
+        }
+
+        (ushort old, ushort mended) = Mend(frame, at, changes);
+        if (protocol == 17 && mended == 0)
+        {
+            mended = 0xFFFF;
+            BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(at), mended);
+        }
+
+        return (old, mended);
+    }
+
+    private static (ushort Old, ushort New) Mend(byte[] frame, int at, IEnumerable<(ushort Old, ushort New)> changes)
+    {
+        ushort old = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(at));
+        ushort mended = OnesComplement.Update(old, changes);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(at), mended);
+        return (old, mended);
+    }
+}
+
+/// <summary>The packet that an ICMP error quotes.</summary>
+internal sealed record ReferenceQuote(int Start, int L4, byte Protocol, IpAddress Source, IpAddress Destination, bool IsLaterFragment)
+{
+    private const int MaxExtensionHeaders = 8;
+
+    /// <summary>Reads the quote; null when it holds less than an IP header and 8 bytes.</summary>
+    public static ReferenceQuote? Read(ReferencePacket error)
+    {
+        byte[] bytes = error.Frame;
+        int at = error.L4 + 8;
+        return error.IsV6 ? ReadV6(bytes, at, error.End) : ReadV4(bytes, at, error.End);
+    }
+
+    private static ReferenceQuote? ReadV4(byte[] bytes, int at, int end)
+    {
+        if (at + 20 > end || bytes[at] >> 4 != 4)
+        {
+            return null;
+        }
+
+        int header = (bytes[at] & 15) * 4;
+        bool isLater = (((bytes[at + 6] << 8) | bytes[at + 7]) & 0x1FFF) != 0;
+        return header < 20 || at + header + 8 > end
+            ? null
+            : new ReferenceQuote(
+                at, at + header, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),
+                IpAddress.Read(bytes.AsSpan(at + 16), isV6: false), isLater);
+    }
+
+    private static ReferenceQuote? ReadV6(byte[] bytes, int at, int end)
+    {
+        if (at + 40 > end || bytes[at] >> 4 != 6 ||
+            ReferenceExtensions.Walk(bytes, at + 40, end, bytes[at + 6], MaxExtensionHeaders) is not { } found ||
+            found.TransportAt + 8 > end)
+        {
+            return null;
+        }
+
+        return new ReferenceQuote(
+            at, found.TransportAt, found.Protocol, IpAddress.Read(bytes.AsSpan(at + 8), isV6: true),
+            IpAddress.Read(bytes.AsSpan(at + 24), isV6: true), found.FragmentOffset != 0);
+    }
+}
