@@ -55,7 +55,7 @@ public sealed unsafe class Connections : IDisposable
         if (_lease == 0)
         {
             _lease = _budget.Take();
-            if (_lease == 0 && !ReapDue())
+            if (_lease == 0 && !TryReap())
             {
                 return null;
             }
@@ -148,12 +148,32 @@ public sealed unsafe class Connections : IDisposable
     /// <summary>No time-out is shorter, so an entry is always looked at before its deadline passes.</summary>
     private uint HorizonMs => Math.Min(FlowWheel.MaxHorizonMs, Timeouts.ShortestMs);
 
-    /// <summary>With a full budget: takes out what expired since its slot came up; at most once a millisecond.</summary>
-    private bool ReapDue()
+    /// <summary>With a full budget: lets go what has expired.</summary>
+    private bool TryReap()
+    {
+        if (_budget.OnExhausted != null)
+        {
+            _budget.OnExhausted();
+        }
+        else
+        {
+            ReapDue();
+        }
+
+        if (_lease == 0)
+        {
+            _lease = _budget.Take();
+        }
+
+        return _lease > 0;
+    }
+
+    /// <summary>Takes out what expired since its slot came up; at most once a millisecond.</summary>
+    internal void ReapDue()
     {
         if (_drainedMs == _nowMs)
         {
-            return false;
+            return;
         }
 
         _drainedMs = _nowMs;
@@ -167,13 +187,6 @@ public sealed unsafe class Connections : IDisposable
         {
             DrainChunk();
         }
-
-        if (_lease == 0)
-        {
-            _lease = _budget.Take();
-        }
-
-        return _lease > 0;
     }
 
     /// <summary>Looks at one chunk of the list being drained; the number of entries looked at.</summary>

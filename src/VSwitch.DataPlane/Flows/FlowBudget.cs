@@ -24,6 +24,10 @@ public sealed class FlowBudget
     /// <summary>Connections a worker takes or gives back at once.</summary>
     public int LeaseSize { get; }
 
+    /// <summary>With workers that run in turn on one thread: makes all of them let expired connections go when the budget is
+    /// used up, so that the limit is exact whatever their number. Null in a switch at work.</summary>
+    public Action? OnExhausted { get; set; }
+
     /// <summary>Takes a lease; the number of connections in it, 0 when none is left.</summary>
     public int Take()
     {

@@ -24,6 +24,9 @@ public static class IcmpRules
     /// <summary>True for their answers.</summary>
     public static bool IsReply(byte type, bool isV6) => isV6 ? type == EchoReply6 : type is EchoReply or 14 or 16;
 
+    /// <summary>True for queries and their answers: what a connection is made of.</summary>
+    public static bool IsQuery(byte type, bool isV6) => IsRequest(type, isV6) || IsReply(type, isV6);
+
     /// <summary>Echo 0, timestamp 1, information 2: part of the key.</summary>
     public static byte KindOf(byte type, bool isV6) => isV6 ? FlowKey.KindEcho : type switch
     {

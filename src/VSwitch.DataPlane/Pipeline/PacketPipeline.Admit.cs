@@ -32,7 +32,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if ((p->Flags & PacketFlags.IcmpError) != 0)
         {
-            Relate<TAddress, TFamily>(p);
+            Relate<TAddress, TFamily>(p, isRouted);
         }
         else if ((p->Flags & PacketFlags.LaterFragment) != 0)
         {
@@ -220,7 +220,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         Install(p, entry, state, opening.Selector, decision, isRouted);
-        Forward(p, entry, ActionOf(p, entry));
+        TryForward(p, entry, ActionOf(p, entry));
     }
 
     private void Install(

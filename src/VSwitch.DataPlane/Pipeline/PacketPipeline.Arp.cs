@@ -25,6 +25,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         DropReason reason = p->InPort == 0
             ? CheckArpFromInternet(senderMac, sender)
             : CheckArpFromEni(p->InPort, senderMac, sender, operation == ArpRequest);
+        if (reason == DropReason.None && p->InPort == 0)
+        {
+            LearnNeighbor(new RawIp6(sender, 0), isV6: false, senderMac);
+        }
+
         if (reason == DropReason.None && operation is not (ArpRequest or ArpReply))
         {
             reason = DropReason.UnsupportedProtocol;
@@ -39,7 +44,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         ulong answer = 0;
         if (p->InPort == 0)
         {
-            LearnNeighbor(new RawIp6(sender, 0), isV6: false, senderMac);
             bool isOurs = operation == ArpRequest && (Ip4Family.IsOwn(_internet, target) ||
                 _snapshot.Eips[Ip4Family.EipOf(_snapshot, target)].IsBound);
             answer = isOurs ? _snapshot.Enis[0].Mac : 0;
@@ -55,7 +59,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else
         {
-            AnswerArp(p, answer, target, sender);
+            AnswerArp(p, answer, target, senderMac, sender);
         }
     }
 
@@ -111,7 +115,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    private void AnswerArp(PacketBuffer* request, ulong mac, uint address, uint asker)
+    private void AnswerArp(PacketBuffer* request, ulong mac, uint address, ulong senderMac, uint sender)
     {
         PacketBuffer* reply = _pool.Rent();
         if (reply == null)
@@ -121,7 +125,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         ulong askerMac = *(ulong*)(request->Data + 6) & MacMask;
-        WriteArp(reply, askerMac, mac, ArpReply, mac, address, askerMac, asker);
+        WriteArp(reply, askerMac, mac, ArpReply, mac, address, senderMac, sender);
         SendGenerated(reply, request->InPort);
         Answered(request, "ARP: answered");
     }

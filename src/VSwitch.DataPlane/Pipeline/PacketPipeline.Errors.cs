@@ -18,6 +18,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public int L4Offset;
         public int EndOffset;
         public byte Protocol;
+        /// <summary>An ICMP message that is no query: nothing is related to it.</summary>
         public bool IsError;
         public bool IsLaterFragment;
     }
@@ -85,7 +86,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return _snapshot.Enis[port].Vpc;
     }
 
-    private void Relate<TAddress, TFamily>(PacketBuffer* p)
+    private void Relate<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
@@ -100,7 +101,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         byte* quoted = p->Data + quote.L3Offset;
         bool isToSource = new ReadOnlySpan<byte>(p->Data + p->L3Offset + (isV6 ? 24 : 16), isV6 ? 16 : 4)
             .SequenceEqual(new ReadOnlySpan<byte>(quoted + (isV6 ? 8 : 12), isV6 ? 16 : 4));
-        if (entry == null || !isToSource)
+        if (entry == null || !isToSource || ActionOf(p, entry)->InPort != p->InPort)
         {
             if (_tracer.IsEnabled)
             {
@@ -111,21 +112,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        FlowAction* action = ActionOf(p, entry);
-        if (action->Generation != _generation)
+        DropReason reason = Refresh<TAddress, TFamily>(p, entry, isRouted, out bool isGone);
+        if (reason != DropReason.None || isGone)
         {
-            DropReason reason = Refresh<TAddress, TFamily>(p, entry, action->TtlDecrement != 0, out bool isGone);
-            if (reason != DropReason.None || isGone)
-            {
-                Drop(p, reason != DropReason.None ? reason : DropReason.ConnectionInvalid);
-                return;
-            }
-
-            action = ActionOf(p, entry);
+            Drop(p, reason != DropReason.None ? reason : DropReason.ConnectionInvalid);
+            return;
         }
 
+        FlowAction* action = ActionOf(p, entry);
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
-        DropReason refusal = !Fits(p, action) || (!fromEnd && action->SourceXor != 0) ? DropReason.ConnectionInvalid
+        DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
             : p->L3Length > action->MtuBytes ? DropReason.MtuExceeded
             : (action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action) ? DropReason.EipBandwidth
@@ -226,7 +222,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         quote.Protocol = ip[9];
         quote.IsLaterFragment = (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 6)) & 0x1FFF) != 0;
         quote.IsError = quote.Protocol == ParseStage.Icmp && !quote.IsLaterFragment &&
-            IcmpRules.IsError(p->Data[quote.L4Offset], isV6: false);
+            !IcmpRules.IsQuery(p->Data[quote.L4Offset], isV6: false);
         return true;
     }
 
@@ -254,7 +250,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         quote.Protocol = next;
         quote.L4Offset = quote.L3Offset + offset;
-        quote.IsError = next == ParseStage.Icmp6 && offset < available && IcmpRules.IsError(ip[offset], isV6: true);
+        quote.IsError = next == ParseStage.Icmp6 && offset < available && !IcmpRules.IsQuery(ip[offset], isV6: true);
         return offset + 8 <= available;
     }
 

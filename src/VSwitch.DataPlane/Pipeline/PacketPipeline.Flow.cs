@@ -105,6 +105,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
+        FlowState oldState = entry->State;
+        uint oldDeadlineMs = entry->DeadlineMs;
         if (entry->State == FlowState.TcpEstablished && (p->Data[p->L4Offset + 13] & TcpFlagsOfInterest) == TcpAck)
         {
             entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
@@ -118,7 +120,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
         }
 
-        Forward(p, entry, action);
+        if (!TryForward(p, entry, action))
+        {
+            // Over the bandwidth: the other end never sees it, so the connection has not moved.
+            entry->State = oldState;
+            entry->DeadlineMs = oldDeadlineMs;
+        }
+
         return HitOutcome.Done;
     }
 
@@ -136,7 +144,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 break;
             case FlowState.Icmp:
                 bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
-                if (l4[1] != 0 || !(isReply ? IcmpRules.IsReply(*l4, isV6) : IcmpRules.IsRequest(*l4, isV6)))
+                if (!(isReply ? IcmpRules.IsReply(*l4, isV6) : IcmpRules.IsRequest(*l4, isV6) && l4[1] == 0))
                 {
                     return TcpVerdict.Invalid;
                 }
@@ -163,8 +171,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         switch (verdict)
         {
             case TcpVerdict.Refused:
-                Forward(p, entry, action);
-                _connections.Remove(entry);
+                if (TryForward(p, entry, action))
+                {
+                    _connections.Remove(entry);
+                }
+
                 return HitOutcome.Done;
             case TcpVerdict.Reopen:
                 _connections.Remove(entry);
@@ -180,14 +191,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    /// <summary>Bandwidth, counters, rewrite, egress.</summary>
+    /// <summary>Bandwidth, counters, rewrite, egress; false when it is over the bandwidth and was dropped.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Forward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
+    private bool TryForward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
         if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
         {
             Drop(p, DropReason.EipBandwidth);
-            return;
+            return false;
         }
 
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
@@ -211,6 +222,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         Rewrite(p, action);
         Enqueue(p, action->OutPort);
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,6 +10,7 @@ namespace VSwitch.DataPlane.Pipeline;
 /// <content>What the router says itself in ICMP and ICMPv6: answers to echo requests (RFC 792, 4443), and time exceeded.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
+    private const ushort VersionAndClass = 0xF0FF;
     private const byte AnswerTtl = 255;
     private const byte ErrorTtl = 64;
     private const byte ErrorTos = 0xC0;
@@ -55,6 +56,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (isV6)
         {
             FrameWriter.Ip6(newIp, bytes, AnswerTtl, ParseStage.Icmp6, Ip6Family.Destination(p), Ip6Family.Source(p));
+            *(ushort*)newIp = (ushort)(*(ushort*)ip & VersionAndClass);
             FrameWriter.Icmp6Checksum(newIp, newIcmp, bytes);
         }
         else

@@ -84,7 +84,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 p->Flags |= PacketFlags.NoKey;
             }
         }
-        else if (Ip4Family.EipOf(_snapshot, destination) is int to && to != 0 && _snapshot.Eips[to].IsBound)
+        else if (Ip4Family.EipOf(_snapshot, destination) != 0)
         {
             int from = Ip4Family.EipOfPrivate(_snapshot, port, source);
             if (from != 0)
@@ -202,6 +202,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (IcmpRules.IsError(*l4, isV6))
         {
             p->Flags |= PacketFlags.IcmpError;
+            return 0;
+        }
+
+        if (!IcmpRules.IsQuery(*l4, isV6))
+        {
+            p->Flags |= PacketFlags.NoKey;
             return 0;
         }
 

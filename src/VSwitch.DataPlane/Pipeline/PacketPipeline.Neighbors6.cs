@@ -101,7 +101,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         bool isOurs = type == NeighborSolicitation && Ip6Family.IsOwn(_internet, target);
-        AnswerNeighborOrConsume(p, isOurs ? _snapshot.Enis[0].Mac : 0, target, source, isRouter: true);
+        AnswerNeighborOrConsume(p, isOurs ? _snapshot.Enis[0].Mac : 0, target, source, isRouter: false);
     }
 
     private void AnswerNeighborOrConsume(PacketBuffer* p, ulong mac, RawIp6 target, RawIp6 asker, bool isRouter)

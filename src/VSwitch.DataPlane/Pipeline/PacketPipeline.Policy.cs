@@ -52,14 +52,22 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return reason;
         }
 
+        TAddress nextHop = default;
+        bool isOutbound = decision.OutPort == 0;
+        if (isOutbound && ((_snapshot.Enis[0].Flags & EniFlags.Exists) == 0 ||
+            !TFamily.TryNextHop(_internet, opening.Destination, out nextHop)))
+        {
+            return DropReason.NoRoute;
+        }
+
         if (opening.IsRouted && opening.Ttl <= 1)
         {
             return DropReason.TtlExpired;
         }
 
-        if (decision.OutPort == 0)
+        if (isOutbound)
         {
-            return ResolveNextHop<TAddress, TFamily>(opening, ref decision);
+            return ResolveNeighbor<TAddress, TFamily>(nextHop, ref decision);
         }
 
         decision.IngressRule = TFamily.Match(
@@ -163,16 +171,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return CheckOutsideSource<TAddress, TFamily>(decision.OutPort, opening.Source);
     }
 
-    private DropReason ResolveNextHop<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+    private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, ref Decision decision)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        if ((_snapshot.Enis[0].Flags & EniFlags.Exists) == 0 ||
-            !TFamily.TryNextHop(_internet, opening.Destination, out TAddress nextHop))
-        {
-            return DropReason.NoRoute;
-        }
-
         decision.NextMac = TFamily.Neighbor(_internet, _shared.Neighbors, nextHop);
         if (decision.NextMac != 0)
         {

@@ -72,7 +72,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* peerEni = _snapshot.Enis + peer;
         return peerEni->Vpc != eni->Vpc ? DropReason.VpcIsolation
             : peerEni->Subnet != eni->Subnet ? DropReason.UnknownDestinationMac
-            : !TFamily.Owns(_snapshot, peer, destination) ? DropReason.NoRoute
+            : TFamily.PortOf(_snapshot, eni->Vpc, destination) != peer ? DropReason.NoRoute
             : DropReason.None;
     }
 

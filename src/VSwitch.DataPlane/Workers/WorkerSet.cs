@@ -32,6 +32,11 @@ public sealed class WorkerSet : IDisposable
             Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i]);
             Workers[i] = new Worker(i, shared, options, steering, Column(forward, i), Column(back, i), drops);
         }
+
+        if (shared.Budget.LeaseSize == 1)
+        {
+            shared.Budget.OnExhausted = () => Array.ForEach(Workers, w => w.Pipeline.Connections.ReapDue());
+        }
     }
 
     /// <summary>What they share.</summary>

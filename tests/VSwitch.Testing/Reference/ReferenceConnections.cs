@@ -40,6 +40,9 @@ internal sealed class ReferenceConnection(ReferenceTuple tuple)
 
     public byte? IcmpCode { get; init; }
 
+    /// <summary>From outside: the router that brought the opener's first packet; replies go back to it.</summary>
+    public MacAddress? OpenerMac { get; init; }
+
     /// <summary>Port of the other end.</summary>
     public required string ReceiverPort { get; init; }
 

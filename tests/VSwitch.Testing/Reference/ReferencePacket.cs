@@ -184,10 +184,10 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
     public static ReferenceExtensions? Walk(byte[] bytes, int at, int end, byte next, int most)
     {
         var found = new ReferenceExtensions(next, at, 0, false, 0);
-        for (int count = 0; IsExtension(found.Protocol, first: count == 0); count++)
+        for (int count = 0; IsExtension(found.Protocol); count++)
         {
             at = found.TransportAt;
-            if (count == most || at + 8 > end)
+            if (count == most || at + 8 > end || (found.Protocol == HopByHop && count > 0))
             {
                 return null;
             }
@@ -220,6 +220,6 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
         return found;
     }
 
-    private static bool IsExtension(byte number, bool first) =>
-        number is Routing or Fragment or Authentication or DestinationOptions || (number == HopByHop && first);
+    private static bool IsExtension(byte number) =>
+        number is HopByHop or Routing or Fragment or Authentication or DestinationOptions;
 }

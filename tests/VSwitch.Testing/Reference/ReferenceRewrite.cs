@@ -111,7 +111,7 @@ internal sealed record ReferenceQuote(int Start, int L4, byte Protocol, IpAddres
 
         int header = (bytes[at] & 15) * 4;
         bool isLater = (((bytes[at + 6] << 8) | bytes[at + 7]) & 0x1FFF) != 0;
-        return header < 20 || at + header + 8 > end
+        return header < 20 || at + header + 8 > end || !OnesComplement.IsRight(bytes.AsSpan(at, header))
             ? null
             : new ReferenceQuote(
                 at, at + header, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),

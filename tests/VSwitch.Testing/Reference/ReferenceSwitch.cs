@@ -189,7 +189,7 @@ public sealed class ReferenceSwitch
             return Miss(packet, way, tuple);
         }
 
-        ReferenceOutcome outcome = Send(packet, way, ReceiverOf(connection, isOriginal), null);
+        ReferenceOutcome outcome = Send(packet, way, ReceiverOf(connection, isOriginal), null, connection.OpenerMac);
         if (outcome.Kind == OutcomeKind.Forwarded)
         {
             Commit(packet, tuple, connection, verdict);
@@ -297,6 +297,7 @@ public sealed class ReferenceSwitch
         {
             OpenerPort = PortOf(way.From),
             OpenerAddress = packet.Source,
+            OpenerMac = way.From is null ? packet.SourceMac : null,
             IsSwitched = !way.IsRouted,
             WireDestination = packet.Destination,
             ReceiverPort = PortOf(receiver),
@@ -323,7 +324,8 @@ public sealed class ReferenceSwitch
             return ReferenceOutcome.Drop(DropReason.FragmentUnmatched);
         }
 
-        return PrepareHit(packet, way, connection, isOriginal) ?? Send(packet, way, ReceiverOf(connection, isOriginal), null);
+        return PrepareHit(packet, way, connection, isOriginal) ??
+            Send(packet, way, ReceiverOf(connection, isOriginal), null, connection.OpenerMac);
     }
 
     /// <summary>7. An ICMP error follows the connection that it quotes.</summary>
@@ -352,20 +354,28 @@ public sealed class ReferenceSwitch
         }
 
         bool isOriginal = connection.IsOriginal(quoted!.Reverse());
+        string endPort = isOriginal ? connection.OpenerPort : connection.ReceiverPort;
+        bool isTranslated = way.From is not null && !packet.IsV6 && (way.IsHairpin || ReceiverOf(connection, isOriginal) is null);
+        if (PortOf(way.From) != endPort || (isTranslated && packet.Source != quote.Destination))
+        {
+            return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
+        }
+
         return PrepareHit(packet, way, connection, isOriginal) ??
-            Send(packet, way, ReceiverOf(connection, isOriginal), quote);
+            Send(packet, way, ReceiverOf(connection, isOriginal), quote, connection.OpenerMac);
     }
 
     /// <summary>Bandwidth and the copy that leaves.</summary>
-    private ReferenceOutcome Send(ReferencePacket packet, ReferenceWay way, EniConfig? receiver, ReferenceQuote? quote)
+    private ReferenceOutcome Send(
+        ReferencePacket packet, ReferenceWay way, EniConfig? receiver, ReferenceQuote? quote, MacAddress? replyTo = null)
     {
         if (way.SwitchedTo is { } peer)
         {
             return ReferenceOutcome.Forward(peer.Name, ReferenceRewrite.Switched(packet));
         }
 
-        MacAddress? to = receiver?.Mac;
-        if (receiver is null)
+        MacAddress? to = receiver?.Mac ?? replyTo;
+        if (to is null)
         {
             if (_topology.NextHop(packet.Destination) is not { } nextHop)
             {
