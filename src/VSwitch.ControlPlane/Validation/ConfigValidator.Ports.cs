@@ -239,7 +239,7 @@ internal sealed partial class ConfigValidator
     private void ValidateDevices()
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        var devices = _config.Enis.Select(e => (Port: e.Name, e.Device)).Append(("internet", _config.Internet?.Device));
+        var devices = _config.Enis.Select(e => (Port: e.Name, e.Device)).Prepend(("internet", _config.Internet?.Device));
         foreach ((string port, DeviceConfig? device) in devices)
         {
             string? name = device?.Tap ?? device?.Interface;
