@@ -36,6 +36,12 @@ internal abstract record ConfigNode(SourcePosition Position)
             errors(Place(e.Start), $"this is not YAML: {e.Message.ReplaceLineEndings(" ")}");
             return null;
         }
+        catch (Exception e) when (e is InvalidOperationException or IndexOutOfRangeException or ArgumentException)
+        {
+            // Damaged text makes YamlDotNet's scanner fail in other ways too (found by fuzzing).
+            errors(parser.Current is ParsingEvent last ? Place(last.End) : new SourcePosition(1, 1), "this is not YAML from here on");
+            return null;
+        }
     }
 
     private static SourcePosition Place(in Mark mark) => new((int)Math.Max(1, mark.Line), (int)Math.Max(1, mark.Column));
