@@ -133,6 +133,37 @@ public class RealTrafficTests
         Assert.Contains(" 0% packet loss", output, StringComparison.Ordinal);
     }
 
+    [RootFact("ping", "iperf3")]
+    public void A_live_interface_carries_traffic_with_whole_checksums()
+    {
+        string yaml = Yaml.Replace("device: { tap: vst-b }", "device: { interface: vst-veth }", StringComparison.Ordinal);
+        VSwitch.Lab.LabProcess.TryIp("link", "delete", "vst-veth");
+        VSwitch.Lab.LabProcess.TryIp("netns", "delete", "vst-far");
+        VSwitch.Lab.LabProcess.Ip("netns", "add", "vst-far");
+        try
+        {
+            VSwitch.Lab.LabProcess.Ip("link", "add", "vst-veth", "type", "veth", "peer", "name", "far0", "netns", "vst-far");
+            foreach (string command in (string[])["addr add 10.0.1.11/24 dev far0", "link set dev far0 address 02:00:00:00:01:11 up"])
+            {
+                VSwitch.Lab.LabProcess.Ip(["-n", "vst-far", .. command.Split(' ')]);
+            }
+
+            VSwitch.Lab.LabProcess.Ip("link", "set", "dev", "vst-veth", "up");
+            using var lab = new LabFixture(yaml);
+            Assert.Equal(0, lab.Run("a", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.0.1.11").Exit);
+            using Process server = lab.Start("a", "iperf3", "-s", "-1");
+            lab.WaitForListener("a", 5201);
+            (int exit, string output) = lab.Run("far", "iperf3", "-c", "10.0.1.10", "-n", "5M", "-M", "1400", "--connect-timeout", "5000");
+            Assert.True(exit == 0, output);
+            server.WaitForExit(10_000);
+        }
+        finally
+        {
+            VSwitch.Lab.LabProcess.TryIp("link", "delete", "vst-veth");
+            VSwitch.Lab.LabProcess.TryIp("netns", "delete", "vst-far");
+        }
+    }
+
     private static bool IsBalanced(LabFixture lab, string port)
     {
         VSwitch.DataPlane.Counters.PortCounters c = lab.Counters(port);
