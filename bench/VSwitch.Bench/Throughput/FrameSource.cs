@@ -9,19 +9,22 @@ namespace VSwitch.Bench.Throughput;
 internal sealed unsafe class FrameSource : IPacketDevice
 {
     private const int Ahead = 16;
-    private readonly HugeMemory _frames;
+    private readonly byte* _frames;
     private readonly HugeMemory _order;
     private readonly int _frameBytes;
     private readonly int _orderCount;
     private int _next;
 
-    public FrameSource(IReadOnlyList<byte[]> frames, int[] order)
+    /// <param name="memory">Room for the frames: one piece for all sources, so that it lies on huge pages.</param>
+    /// <param name="frames">The frames, all of one size.</param>
+    /// <param name="order">Indexes of the frames in the order to give them.</param>
+    public FrameSource(byte* memory, IReadOnlyList<byte[]> frames, int[] order)
     {
         _frameBytes = frames[0].Length;
-        _frames = new HugeMemory((nuint)frames.Count * (nuint)_frameBytes);
+        _frames = memory;
         for (int i = 0; i < frames.Count; i++)
         {
-            frames[i].CopyTo(new Span<byte>(_frames.Address + ((long)i * _frameBytes), _frameBytes));
+            frames[i].CopyTo(new Span<byte>(_frames + ((long)i * _frameBytes), _frameBytes));
         }
 
         _orderCount = order.Length;
@@ -44,8 +47,8 @@ internal sealed unsafe class FrameSource : IPacketDevice
         {
             PacketBuffer* p = pool.Rent();
             int ahead = _next + Ahead < _orderCount ? _next + Ahead : _next + Ahead - _orderCount;
-            Sse.Prefetch0(_frames.Address + ((long)order[ahead] * _frameBytes));
-            byte* from = _frames.Address + ((long)order[_next] * _frameBytes);
+            Sse.Prefetch0(_frames + ((long)order[ahead] * _frameBytes));
+            byte* from = _frames + ((long)order[_next] * _frameBytes);
             Buffer.MemoryCopy(from, p->Data, p->CapacityBytes, _frameBytes);
             p->Length = _frameBytes;
             packets[i] = p;
@@ -63,9 +66,5 @@ internal sealed unsafe class FrameSource : IPacketDevice
 
     public int PollHandle(int queue) => -1;
 
-    public void Dispose()
-    {
-        _frames.Dispose();
-        _order.Dispose();
-    }
+    public void Dispose() => _order.Dispose();
 }

@@ -67,7 +67,8 @@ internal static unsafe class ThroughputCommand
         using var workers = new WorkerSet(1, shared, sizes, config.Switch.RssKey, null);
         Worker worker = workers.Workers[0];
         var byPort = new Dictionary<int, List<byte[]>>();
-        var sink = new FrameSource([new byte[FrameBytes]], [0]);
+        using var frames = new HugeMemory(((nuint)flows * 2 * FrameBytes) + FrameBytes);
+        using var sink = new FrameSource(frames.Address, [new byte[FrameBytes]], [0]);
         var devices = new IPacketDevice?[snapshot.PortCount];
         Array.Fill(devices, sink);
         shared.Publish(snapshot, devices);
@@ -91,7 +92,14 @@ internal static unsafe class ThroughputCommand
         }
 
         var random = new Random(1);
-        (int Port, FrameSource Source)[] sources = [.. byPort.Select(p => (p.Key, new FrameSource(p.Value, Order(random, p.Value.Count))))];
+        var sources = new List<(int Port, FrameSource Source)>();
+        nuint used = 0;
+        foreach ((int port, List<byte[]> own) in byPort)
+        {
+            sources.Add((port, new FrameSource(frames.Address + used, own, Order(random, own.Count))));
+            used += (nuint)own.Count * FrameBytes;
+        }
+
         long packetsPerRun = Math.Max(8_000_000, flows * 4L);
         double total = Median(() => RunPipeline(worker, sources, packetsPerRun)) * clocksPerNs;
         double generator = Median(() => RunGenerator(worker, sources, packetsPerRun)) * clocksPerNs;
@@ -119,7 +127,7 @@ internal static unsafe class ThroughputCommand
     }
 
     /// <summary>Nanoseconds a packet, generator included; every packet must be forwarded.</summary>
-    private static double RunPipeline(Worker worker, (int Port, FrameSource Source)[] sources, long packets)
+    private static double RunPipeline(Worker worker, List<(int Port, FrameSource Source)> sources, long packets)
     {
         PacketBuffer** list = stackalloc PacketBuffer*[Burst];
         long before = Forwarded(worker);
@@ -141,7 +149,7 @@ internal static unsafe class ThroughputCommand
         return forwarded == done ? ns / done : throw new InvalidOperationException($"{forwarded} of {done} packets were forwarded");
     }
 
-    private static double RunGenerator(Worker worker, (int Port, FrameSource Source)[] sources, long packets)
+    private static double RunGenerator(Worker worker, List<(int Port, FrameSource Source)> sources, long packets)
     {
         PacketBuffer** list = stackalloc PacketBuffer*[Burst];
         long done = 0;
