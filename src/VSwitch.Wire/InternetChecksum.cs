@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace VSwitch.Wire;
 
@@ -10,11 +12,55 @@ public static class InternetChecksum
     /// <summary>Raw delta of a TTL (or of any low raw byte) that goes down by one.</summary>
     public const ushort RawMinusOne = 0xFFFE;
 
-    /// <summary>One's complement sum of raw 16-bit words, not folded to less than 32 bits' worth; an odd last byte is padded with
-    /// a zero on its right.</summary>
+    private const int VectorBytes = 32;
+
+    /// <summary>One's complement sum of big-endian 16-bit words, folded: 0 to 0xFFFF. An odd last byte is padded with a zero
+    /// on its right. Sums of parts add up as long as all parts but the last have an even number of bytes.</summary>
+    public static unsafe uint Sum(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            return BinaryPrimitives.ReverseEndianness((ushort)SumRaw(start, bytes.Length));
+        }
+    }
+
+    /// <summary>Folds a sum to 16 bits.</summary>
+    public static ushort Fold(uint sum) => FoldRaw(sum);
+
+    /// <summary>The checksum of bytes whose checksum field holds zero (RFC 1071). For UDP a result of 0 must be sent as
+    /// 0xFFFF (RFC 768): the caller does that.</summary>
+    /// <param name="bytes">What the checksum covers.</param>
+    /// <param name="pseudoHeader">What <see cref="PseudoHeader"/> gives, or 0.</param>
+    public static ushort Compute(ReadOnlySpan<byte> bytes, uint pseudoHeader = 0) =>
+        (ushort)~Fold(Sum(bytes) + FoldRaw(pseudoHeader));
+
+    /// <summary>Sum of the pseudo header of TCP and UDP over IPv4 (RFC 9293 section 3.1), and of every transport over IPv6
+    /// (RFC 8200 section 8.1); folded.</summary>
+    /// <param name="source">The packet's source.</param>
+    /// <param name="destination">The packet's last destination, of the same family.</param>
+    /// <param name="protocol">The transport's number.</param>
+    /// <param name="length">Bytes of the transport header and its data.</param>
+    public static uint PseudoHeader(IpAddress source, IpAddress destination, byte protocol, int length) =>
+        Fold(SumOfWords(source.Bits) + SumOfWords(destination.Bits) + protocol + FoldRaw((uint)length));
+
+    /// <summary>The checksum after one 16-bit word changed (RFC 1624 equation 3). Equal to a full computation, but for data
+    /// that become all zero: 0 here, 0xFFFF there, both right for a receiver.</summary>
+    public static ushort Update(ushort checksum, ushort oldWord, ushort newWord) =>
+        ApplyRaw(checksum, FoldRaw((uint)(ushort)~oldWord + newWord));
+
+    /// <summary>One's complement sum of raw 16-bit words, folded: 0 to 0xFFFF. An odd last byte is padded with a zero on its
+    /// right.</summary>
     public static unsafe uint SumRaw(byte* bytes, int count)
     {
         ulong sum = 0;
+        if (count >= 2 * VectorBytes && Vector256.IsHardwareAccelerated)
+        {
+            int whole = count & -VectorBytes;
+            sum = SumVectors(bytes, whole);
+            bytes += whole;
+            count -= whole;
+        }
+
         while (count >= 8)
         {
             ulong word = *(ulong*)bytes;
@@ -46,6 +92,34 @@ public static class InternetChecksum
         return FoldRaw((uint)sum);
     }
 
+    /// <summary>Sum of 32-bit words in lanes of 64 bits, which 2^32 words cannot overflow.</summary>
+    private static unsafe ulong SumVectors(byte* bytes, int count)
+    {
+        Vector256<ulong> low = Vector256<ulong>.Zero;
+        Vector256<ulong> high = Vector256<ulong>.Zero;
+        Vector256<ulong> mask = Vector256.Create(0xFFFF_FFFFUL);
+        for (int i = 0; i < count; i += VectorBytes)
+        {
+            Vector256<ulong> words = Vector256.Load((ulong*)(bytes + i));
+            low += words & mask;
+            high += words >>> 32;
+        }
+
+        return Vector256.Sum(low + high);
+    }
+
+    /// <summary>Sum of the eight 16-bit words of a number.</summary>
+    private static uint SumOfWords(UInt128 bits)
+    {
+        uint sum = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            sum += (ushort)(bits >> (16 * i));
+        }
+
+        return sum;
+    }
+
     /// <summary>Folds a sum to 16 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort FoldRaw(uint sum)
@@ -69,7 +143,8 @@ public static class InternetChecksum
     }
 
     /// <summary>True when an IPv4 header of any length sums to all ones.</summary>
-    public static unsafe bool IsIpv4HeaderValid(byte* header, int headerBytes) => FoldRaw(SumRaw(header, headerBytes)) == 0xFFFF;
+    public static unsafe bool IsIpv4HeaderValid(byte* header, int headerBytes) =>
+        headerBytes == 20 ? IsIpv4Header20Valid(header) : SumRaw(header, headerBytes) == 0xFFFF;
 
     /// <summary>What a change of a 32-bit raw word adds to the complement of a checksum: ~old + new, folded.</summary>
     public static ushort DeltaRaw(uint oldRaw, uint newRaw) =>

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 
 namespace VSwitch.Wire;
 
@@ -47,19 +46,40 @@ public readonly record struct IpPrefix(IpAddress Address, int Length) : ISpanPar
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out IpPrefix result) =>
         TryParse(s.AsSpan(), provider, out result);
 
-    /// <summary>Reads ADDRESS/LENGTH; the length is needed.</summary>
+    /// <summary>Reads ADDRESS/LENGTH; the length is needed, in decimal digits without leading zeros.</summary>
     public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out IpPrefix result)
     {
         result = default;
         int slash = s.IndexOf('/');
         if (slash < 0 || !IpAddress.TryParse(s[..slash], provider, out IpAddress address) ||
-            !int.TryParse(s[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int length) ||
-            length > address.BitCount)
+            !TryParseLength(s[(slash + 1)..], out int length) || length > address.BitCount)
         {
             return false;
         }
 
         result = new IpPrefix(address, length);
+        return true;
+    }
+
+    /// <summary>One to three digits; int.TryParse would take trailing NUL characters and leading zeros too.</summary>
+    private static bool TryParseLength(ReadOnlySpan<char> s, out int length)
+    {
+        length = 0;
+        if (s.Length is 0 or > 3 || (s.Length > 1 && s[0] == '0'))
+        {
+            return false;
+        }
+
+        foreach (char digit in s)
+        {
+            if (!char.IsAsciiDigit(digit))
+            {
+                return false;
+            }
+
+            length = (length * 10) + (digit - '0');
+        }
+
         return true;
     }
 

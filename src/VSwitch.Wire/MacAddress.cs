@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 
 namespace VSwitch.Wire;
 
@@ -38,7 +37,7 @@ public readonly record struct MacAddress(ulong Value) : ISpanParsable<MacAddress
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out MacAddress result) =>
         TryParse(s.AsSpan(), provider, out result);
 
-    /// <summary>Reads six hexadecimal pairs separated by ':' or '-'.</summary>
+    /// <summary>Reads six hexadecimal pairs, all separated by ':' or all by '-'.</summary>
     public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out MacAddress result)
     {
         result = default;
@@ -50,22 +49,23 @@ public readonly record struct MacAddress(ulong Value) : ISpanParsable<MacAddress
         ulong value = 0;
         for (int i = 0; i < 6; i++)
         {
-            if (i < 5 && s[(3 * i) + 2] is not (':' or '-'))
+            char high = s[3 * i];
+            char low = s[(3 * i) + 1];
+            bool isSeparated = i == 5 || (s[(3 * i) + 2] == s[2] && s[2] is (':' or '-'));
+            if (!isSeparated || !char.IsAsciiHexDigit(high) || !char.IsAsciiHexDigit(low))
             {
                 return false;
             }
 
-            if (!byte.TryParse(s.Slice(3 * i, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte b))
-            {
-                return false;
-            }
-
-            value = (value << 8) | b;
+            value = (value << 8) | (uint)((HexValue(high) << 4) | HexValue(low));
         }
 
         result = new MacAddress(value);
         return true;
     }
+
+    /// <summary>The value of a hexadecimal digit.</summary>
+    private static int HexValue(char digit) => char.IsAsciiDigit(digit) ? digit - '0' : (digit | 0x20) - 'a' + 10;
 
     /// <inheritdoc/>
     public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider)
