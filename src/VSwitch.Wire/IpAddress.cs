@@ -106,13 +106,13 @@ public readonly record struct IpAddress(bool IsV6, UInt128 Bits) : ISpanParsable
 
             value = (value << 8) | octet;
             octets++;
-            if (octets == 4)
+            if (octets == 4 && i == s.Length)
             {
                 result = V4(value);
-                return i == s.Length;
+                return true;
             }
 
-            if (i >= s.Length || s[i++] != '.')
+            if (octets == 4 || i >= s.Length || s[i++] != '.')
             {
                 return false;
             }
