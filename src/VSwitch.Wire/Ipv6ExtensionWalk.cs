@@ -51,8 +51,8 @@ public readonly struct Ipv6ExtensionWalk
     public static bool IsExtension(IpProtocol protocol) => protocol is IpProtocol.HopByHop or IpProtocol.Routing or
         IpProtocol.Fragment or IpProtocol.Ah or IpProtocol.DestinationOptions;
 
-    /// <summary>Walks the chain; false when a header is cut short, a hop-by-hop header is not the first, or there are more
-    /// than <see cref="MaxHeaderCount"/>. Of several fragment headers the last one counts.</summary>
+    /// <summary>Walks the chain; false when a header is cut short, a hop-by-hop header is not the first, there is a second
+    /// fragment header, or there are more than <see cref="MaxHeaderCount"/>.</summary>
     /// <param name="payload">What follows the IPv6 header, without padding.</param>
     /// <param name="next">The IPv6 header's next header.</param>
     /// <param name="walk">Where the chain leads; <see cref="L4Offset"/> never lies beyond the payload.</param>
@@ -65,7 +65,8 @@ public readonly struct Ipv6ExtensionWalk
         for (int count = 0; IsExtension(next) && fragment.OffsetBytes == 0; count++)
         {
             ReadOnlySpan<byte> header = payload[offset..];
-            if (count == MaxHeaderCount || (next == IpProtocol.HopByHop && count > 0) || header.Length < MinHeaderBytes)
+            bool isOutOfPlace = (next == IpProtocol.HopByHop && count > 0) || (next == IpProtocol.Fragment && fragment.IsPresent);
+            if (count == MaxHeaderCount || isOutOfPlace || header.Length < MinHeaderBytes)
             {
                 return false;
             }

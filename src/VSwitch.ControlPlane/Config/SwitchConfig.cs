@@ -40,7 +40,7 @@ public sealed record SwitchSettings
     public int? Workers { get; init; }
 
     /// <summary>The 40 bytes of the Toeplitz key (default: 6d5a repeated, symmetric).</summary>
-    public byte[] RssKey { get; init; } = SymmetricKey();
+    public byte[] RssKey { get; init; } = Toeplitz.SymmetricKey();
 
     /// <summary>What every subnet's router answers with.</summary>
     public MacAddress GatewayMac { get; init; } = new(0x0276_7300_0001);
@@ -50,17 +50,6 @@ public sealed record SwitchSettings
 
     /// <summary>Idle times.</summary>
     public TimeoutSettings Timeouts { get; init; } = new();
-
-    private static byte[] SymmetricKey()
-    {
-        byte[] key = new byte[40];
-        for (int i = 0; i < key.Length; i += 2)
-        {
-            (key[i], key[i + 1]) = (0x6d, 0x5a);
-        }
-
-        return key;
-    }
 }
 
 /// <summary>Idle times of connections (semantics.md decision 5).</summary>

@@ -153,15 +153,11 @@ internal static unsafe class ParseStage
         byte next = ip[6];
         int offset = Ip6Bytes;
         bool more = false;
-        for (int i = 0; ; i++)
+        bool hasFragmentHeader = false;
+        for (int i = 0; next is 0 or 43 or 44 or 51 or 60; i++)
         {
-            bool isExtension = next is 0 or 43 or 44 or 51 or 60;
-            if (!isExtension)
-            {
-                break;
-            }
-
-            if (i == MaxExtensions || (next == 0 && i > 0) || offset + 8 > total)
+            bool isOutOfPlace = (next == 0 && i > 0) || (next == 44 && hasFragmentHeader);
+            if (i == MaxExtensions || isOutOfPlace || offset + 8 > total)
             {
                 return DropReason.MalformedIpv6;
             }
@@ -176,6 +172,7 @@ internal static unsafe class ParseStage
             byte following = header[0];
             if (next == 44)
             {
+                hasFragmentHeader = true;
                 int field = BinaryPrimitives.ReverseEndianness(*(ushort*)(header + 2));
                 more = (field & 1) != 0;
                 if ((field & 0xFFF8) != 0)
@@ -204,12 +201,14 @@ internal static unsafe class ParseStage
     private static DropReason ParseL4(PacketBuffer* p, int bytes, bool isFirstFragment)
     {
         byte* l4 = p->Data + p->L4Offset;
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
         bool valid = p->Protocol switch
         {
             Tcp => bytes >= 20 && l4[12] >= 0x50 && (l4[12] >> 4) * 4 <= bytes,
             Udp => bytes >= 8 && IsUdpLengthValid(l4, isFirstFragment ? ushort.MaxValue : bytes),
             Sctp => bytes >= 12,
-            Icmp or Icmp6 => bytes >= 8,
+            Icmp => isV6 || bytes >= 8,
+            Icmp6 => !isV6 || bytes >= 8,
             _ => true,
         };
         return valid ? DropReason.None : DropReason.MalformedL4;

@@ -31,22 +31,20 @@ internal static class RunCommand
             throw new ArgumentException($"--workers {workers}: from 1 to 64");
         }
 
-        using var stop = new ManualResetEventSlim();
-        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop.Set);
-        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop.Set);
+        // All signals are caught before the first device appears, so that none finds its default action.
+        using var stop = new ManualResetEvent(initialState: false);
+        using var reload = new AutoResetEvent(initialState: false);
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
+        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
+        using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
         using var host = new SwitchHost(config, workers);
-        using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, () => Reload(host, path));
         foreach ((string port, DataPlane.Devices.IPacketDevice device) in host.Devices)
         {
             Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues");
         }
 
         Console.Error.WriteLine($"vswitch: running, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");
-        const int LookMs = 500;
-        while (!stop.Wait(LookMs) && host.Failure == null)
-        {
-        }
-
+        Wait(host, path, stop, reload);
         host.Dispose();
         if (json)
         {
@@ -66,11 +64,32 @@ internal static class RunCommand
         return CommandLine.Done;
     }
 
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, Action act) => PosixSignalRegistration.Create(signal, context =>
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, EventWaitHandle raised) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            raised.Set();
+        });
+
+    /// <summary>Until a signal to end, or until a worker fails; a signal to reload is carried out here, one at a time.</summary>
+    private static void Wait(SwitchHost host, string path, WaitHandle stop, WaitHandle reload)
     {
-        context.Cancel = true;
-        act();
-    });
+        const int LookMs = 500;
+        WaitHandle[] signals = [stop, reload];
+        while (host.Failure == null)
+        {
+            int signal = WaitHandle.WaitAny(signals, LookMs);
+            if (signal == 0)
+            {
+                return;
+            }
+
+            if (signal == 1)
+            {
+                Reload(host, path);
+            }
+        }
+    }
 
     private static void Reload(SwitchHost host, string path)
     {

@@ -184,10 +184,11 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
     public static ReferenceExtensions? Walk(byte[] bytes, int at, int end, byte next, int most)
     {
         var found = new ReferenceExtensions(next, at, 0, false, 0);
+        bool isFragmentSeen = false;
         for (int count = 0; IsExtension(found.Protocol); count++)
         {
             at = found.TransportAt;
-            if (count == most || at + 8 > end || (found.Protocol == HopByHop && count > 0))
+            if ((found.Protocol == Fragment && isFragmentSeen) || count == most || at + 8 > end || (found.Protocol == HopByHop && count > 0))
             {
                 return null;
             }
@@ -207,6 +208,7 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
             {
                 int word = (bytes[at + 2] << 8) | bytes[at + 3];
                 uint id = ((uint)bytes[at + 4] << 24) | ((uint)bytes[at + 5] << 16) | ((uint)bytes[at + 6] << 8) | bytes[at + 7];
+                isFragmentSeen = true;
                 found = found with { FragmentOffset = word >> 3, MoreFragments = (word & 1) != 0, FragmentId = id };
             }
 
