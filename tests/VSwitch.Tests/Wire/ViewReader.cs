@@ -35,10 +35,10 @@ internal static class ViewReader
 
                 return !ip.IsHeaderChecksumValid
                     ? new ParsedFrame(DropReason.BadIpv4Checksum)
-                    : Judge(ip.Payload, ip.Protocol, ip.MoreFragments, ip.IsLaterFragment, ip.TotalBytes);
+                    : Judge(ip.Payload, false, ip.Protocol, ip.MoreFragments, ip.IsLaterFragment, ip.TotalBytes);
             case EtherType.Ipv6:
                 return Ipv6View.TryParse(ethernet.Payload, out Ipv6View ip6)
-                    ? Judge(ip6.Payload, ip6.Protocol, ip6.Extensions.MoreFragments, ip6.IsLaterFragment, ip6.TotalBytes)
+                    ? Judge(ip6.Payload, true, ip6.Protocol, ip6.Extensions.MoreFragments, ip6.IsLaterFragment, ip6.TotalBytes)
                     : new ParsedFrame(DropReason.MalformedIpv6);
             default:
                 return new ParsedFrame(DropReason.UnsupportedEthertype);
@@ -87,14 +87,15 @@ internal static class ViewReader
     }
 
     private static ParsedFrame Judge(
-        ReadOnlySpan<byte> payload, IpProtocol protocol, bool isFirstFragment, bool isLaterFragment, int totalBytes)
+        ReadOnlySpan<byte> payload, bool isV6, IpProtocol protocol, bool isFirstFragment, bool isLaterFragment, int totalBytes)
     {
         bool isGood = isLaterFragment || protocol switch
         {
             IpProtocol.Tcp => TcpView.TryParse(payload, out _),
             IpProtocol.Udp => UdpView.TryParse(payload, isFirstFragment, out _),
             IpProtocol.Sctp => payload.Length >= 12,
-            IpProtocol.Icmp or IpProtocol.Icmpv6 => IcmpView.TryParse(payload, out _),
+            IpProtocol.Icmp => isV6 || IcmpView.TryParse(payload, out _),
+            IpProtocol.Icmpv6 => !isV6 || IcmpView.TryParse(payload, out _),
             _ => true,
         };
         int l4Offset = EthernetView.HeaderBytes + totalBytes - payload.Length;
