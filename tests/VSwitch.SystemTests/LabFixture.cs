@@ -10,13 +10,14 @@ namespace VSwitch.SystemTests;
 /// <summary>A switch at work with its namespaces, made for one test and removed after it.</summary>
 public sealed class LabFixture : IDisposable
 {
+    private const string Prefix = "vst-";
     private readonly LabPlan _plan;
 
     public LabFixture(string yaml, int workers = 2)
     {
         ConfigResult result = ConfigReader.Parse("test.yaml", yaml);
         Config = result.Config ?? throw new InvalidOperationException(string.Join('\n', result.Errors));
-        _plan = new LabPlan(Config, "vst-");
+        _plan = new LabPlan(Config, Prefix);
         LabRunner.Detach(_plan);
         Host = new SwitchHost(Config, workers);
         try
@@ -49,9 +50,9 @@ public sealed class LabFixture : IDisposable
         return (process.ExitCode, output.Result + error.Result);
     }
 
-    /// <summary>Starts a program in an instance's namespace.</summary>
+    /// <summary>Starts a program in an instance's namespace, or in one that the test made beside the plan.</summary>
     public Process Start(string instance, params string[] command) => Process.Start(
-        new ProcessStartInfo("ip", ["netns", "exec", _plan.NamespaceOf(instance), .. command])
+        new ProcessStartInfo("ip", ["netns", "exec", _plan.Names.GetValueOrDefault(instance, Prefix + instance), .. command])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -9,6 +9,9 @@ namespace VSwitch.Commands;
 /// <summary>vswitch run: the switch in the foreground.</summary>
 internal static class RunCommand
 {
+    /// <summary>Begins the line that says that all devices are open and the workers run; a lab waits for it.</summary>
+    public const string ReadyMark = "vswitch: running";
+
     public static Command Create()
     {
         Argument<string> config = CommandLine.ConfigArgument();
@@ -43,7 +46,7 @@ internal static class RunCommand
             Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues");
         }
 
-        Console.Error.WriteLine($"vswitch: running, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");
+        Console.Error.WriteLine($"{ReadyMark}, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");
         Wait(host, path, stop, reload);
         host.Dispose();
         if (json)

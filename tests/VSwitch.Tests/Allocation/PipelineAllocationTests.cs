@@ -1,10 +1,10 @@
-using VSwitch.DataPlane.Flows;
-using VSwitch.DataPlane.Workers;
 using VSwitch.ControlPlane.Compile;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 using VSwitch.Testing;
 using VSwitch.Wire;
