@@ -26,9 +26,9 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     /// <summary>Packets of a burst at most.</summary>
     public const int MaxBurst = 256;
 
-    /// <summary>Packets that go through the stages together. More of them ask for more cache lines at once than the processor
-    /// keeps track of, and the prefetches that are too many are lost: with 100 000 connections 16 take 117 clocks a packet,
-    /// 32 157, 64 172 (bench/README.md).</summary>
+    /// <summary>Packets that go through the stages together. Measured, not derived: with 100 000 connections 16 take 105 to 117
+    /// clocks a packet, 32 157, 64 153 to 172. Likely more of them ask for more cache lines at once than the processor keeps
+    /// track of, and prefetches are lost (bench/README.md).</summary>
     private const int StageBurst = 16;
 
     private const ulong MacMask = 0xFFFF_FFFF_FFFF;
