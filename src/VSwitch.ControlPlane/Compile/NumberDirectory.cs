@@ -31,12 +31,13 @@ public sealed class NumberDirectory
     /// <summary>Token bucket of an EIP's direction, from 0.</summary>
     public int BucketOf(string eip, bool isOutbound) => _buckets.Of(BucketName(eip, isOutbound));
 
-    /// <summary>Lets the next new ENI have the number of one that is gone. The caller knows that no connection and no counter
-    /// of the old one is of interest any more.</summary>
+    /// <summary>Lets the next new ENI have the number of one that is gone. The caller knows that no connection and no
+    /// counter of the old one is of interest any more.</summary>
     /// <returns>False when the ENI has no number.</returns>
     public bool ReleasePort(string eni) => _ports.Release(eni);
 
-    /// <summary>Lets the next new VPC have the number of one that is gone, once no connection of it can be left.</summary>
+    /// <summary>Lets the next new VPC have the number of one that is gone, once no connection of it can be left.
+    /// </summary>
     /// <returns>False when the VPC has no number.</returns>
     public bool ReleaseVpc(string vpc) => _vpcs.Release(vpc);
 
@@ -70,7 +71,7 @@ public sealed class NumberDirectory
             {
                 if (End > most)
                 {
-                    throw new InvalidOperationException($"the switch has given all {most} numbers for {what}; restart it");
+                    throw new InvalidOperationException($"all {most} numbers for {what} are given; restart the switch");
                 }
 
                 number = End++;

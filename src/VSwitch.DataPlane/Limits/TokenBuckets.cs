@@ -33,7 +33,8 @@ public sealed unsafe class TokenBuckets : IDisposable
     public int Capacity { get; }
 
     /// <summary>Sets a rate; takes effect with the next packet.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such bucket: a write there would be beyond the memory.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such bucket: a write would be beyond the memory.
+    /// </exception>
     public void SetRate(BucketRate rate)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rate.Bucket, nameof(rate));

@@ -5,9 +5,10 @@ namespace VSwitch.DataPlane.Policy;
 
 /// <summary>The compiled allow rules of all ENIs. A rule set is the union of one direction's rules of an ENI's groups
 /// (semantics.md section 1: no order, no priority, any match allows). Asked on a connection's first packet only.
-/// Because any match allows, a set needs no order among its rules: they are grouped by protocol, family and prefix length
-/// (a tuple space). A look-up asks two classes, the packet's protocol and "any protocol"; in each it probes one hash slot for
-/// each prefix length that occurs and searches the selector ranges there. So its cost hardly depends on the number of rules.
+/// Because any match allows, a set needs no order among its rules: they are grouped by protocol, family and prefix
+/// length (a tuple space). A look-up asks two classes, the packet's protocol and "any protocol"; in each it probes one
+/// hash slot for each prefix length that occurs and searches the selector ranges there. So its cost hardly depends on
+/// the number of rules.
 /// Flat arrays, immutable, read by all workers.</summary>
 public sealed class SecurityGroupTable
 {
@@ -24,8 +25,8 @@ public sealed class SecurityGroupTable
     private readonly string[] _rules;
 
     internal SecurityGroupTable(
-        RuleSet[] sets, ProtocolClass[] classes, RawIp6[] masks, PrefixEntry[] entries, SelectorRange[] ranges, int[] slots,
-        string[] rules)
+        RuleSet[] sets, ProtocolClass[] classes, RawIp6[] masks, PrefixEntry[] entries, SelectorRange[] ranges,
+        int[] slots, string[] rules)
     {
         _sets = sets;
         _classes = classes;
@@ -53,7 +54,7 @@ public sealed class SecurityGroupTable
     public int Match(int ruleSet, byte protocol, RawIp6 remote, ushort selector) =>
         Match(ruleSet, protocol, remote, isV6: true, selector);
 
-    /// <summary>Slots that a look-up of a prefix reads, at most; the tests hold it small whatever the rules are.</summary>
+    /// <summary>Slots that a look-up of a prefix reads, at most; the tests hold it small whatever the rules.</summary>
     internal int LongestProbe
     {
         get
@@ -74,7 +75,8 @@ public sealed class SecurityGroupTable
     }
 
     /// <summary>Slot where the search for a prefix begins: as many top bits of the hash as the table has.</summary>
-    internal static int HomeOf(int group, RawIp6 network, int shift) => (int)(RawHash.Of(network, (uint)group) >> shift);
+    internal static int HomeOf(int group, RawIp6 network, int shift) =>
+        (int)(RawHash.Of(network, (uint)group) >> shift);
 
     /// <summary>Bits of a hash to leave out for a table of that many slots.</summary>
     internal static int ShiftOf(int slots) => 64 - BitOperations.Log2((uint)slots);
@@ -83,7 +85,8 @@ public sealed class SecurityGroupTable
     {
         RuleSet set = _sets[ruleSet];
         int rule = MatchClass(set, ProtocolClass.KeyOf(isV6, protocol), remote, selector);
-        return rule != NoRule ? rule : MatchClass(set, ProtocolClass.KeyOf(isV6, ProtocolClass.AnyProtocol), remote, selector);
+        return rule != NoRule
+            ? rule : MatchClass(set, ProtocolClass.KeyOf(isV6, ProtocolClass.AnyProtocol), remote, selector);
     }
 
     /// <summary>Asks the rules of one protocol and family: one hash probe a prefix length.</summary>
@@ -172,7 +175,7 @@ public sealed class SecurityGroupTable
 /// <summary>Where the protocol classes of a rule set are; they are sorted by key.</summary>
 internal readonly record struct RuleSet(int FirstClass, int ClassCount);
 
-/// <summary>The rules of a set for one protocol and address family; a group for each prefix length that occurs.</summary>
+/// <summary>The rules of a set for one protocol and family; a group for each prefix length that occurs.</summary>
 internal readonly record struct ProtocolClass(int Key, int FirstGroup, int GroupCount)
 {
     /// <summary>Rules for every protocol; each has one range, of all selectors.</summary>

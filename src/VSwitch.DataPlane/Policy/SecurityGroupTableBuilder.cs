@@ -117,8 +117,8 @@ public sealed class SecurityGroupTableBuilder
         }
     }
 
-    /// <summary>Makes sorted ranges that share no selector of sorted ones that may: what an earlier one allows stays its, and
-    /// what one rule allows in a row is one range.</summary>
+    /// <summary>Makes sorted ranges that share no selector of sorted ones that may: what an earlier one allows stays its,
+    /// and what one rule allows in a row is one range.</summary>
     private void AddRanges(ReadOnlySpan<RuleBox> boxes)
     {
         int firstRange = _ranges.Count;
@@ -146,7 +146,8 @@ public sealed class SecurityGroupTableBuilder
         }
     }
 
-    private static int KeyOf(in RuleBox box) => ProtocolClass.KeyOf(box.IsV6, box.Protocol ?? ProtocolClass.AnyProtocol);
+    private static int KeyOf(in RuleBox box) =>
+        ProtocolClass.KeyOf(box.IsV6, box.Protocol ?? ProtocolClass.AnyProtocol);
 
     private static int Compare(RuleBox a, RuleBox b)
     {

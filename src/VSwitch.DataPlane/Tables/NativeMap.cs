@@ -50,14 +50,14 @@ public sealed unsafe class NativeMap : IDisposable
         return slot->Used != 0 ? slot->Value : missing;
     }
 
-    /// <summary>Slots that the look-up of a key reads; the tests hold it small for the keys that networks have.</summary>
+    /// <summary>Slots that the look-up of a key reads; the tests hold it small for keys that networks have.</summary>
     internal int ProbesOf(ulong key) => (int)(((ulong)(Find(key) - _slots) - Home(key)) & _mask) + 1;
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>Where a key's search begins. Keys of one network differ in their high bits only (the last bytes of a MAC or
-    /// of an address, the VPC), so the product's top bits are taken: its low ones would be equal for all of them.</summary>
+    /// <summary>Where a key's search begins. Keys of one network differ in their high bits only (the last bytes of a MAC
+    /// or of an address, the VPC), so the product's top bits are taken: its low ones would be the same for all.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong Home(ulong key) => ((key ^ (key >> 29)) * 0x9E37_79B9_7F4A_7C15UL) >> _shift;
 

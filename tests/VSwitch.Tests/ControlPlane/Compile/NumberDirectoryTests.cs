@@ -19,7 +19,12 @@ public unsafe class NumberDirectoryTests
         int inBucket = before.Eips[3].InBucket;
 
         // Without vpc2, D, E, A and A's EIPs; the rest in another order, and a new ENI before all others.
-        EniConfig extra = config.Enis[1] with { Name = "N", Mac = MacAddress.Parse("02:00:00:00:01:99"), PrivateIps = [IpAddress.Parse("10.1.0.50")] };
+        EniConfig extra = config.Enis[1] with
+        {
+            Name = "N",
+            Mac = MacAddress.Parse("02:00:00:00:01:99"),
+            PrivateIps = [IpAddress.Parse("10.1.0.50")],
+        };
         SwitchConfig smaller = config with
         {
             Vpcs = [config.Vpcs[0]],
@@ -85,7 +90,7 @@ public unsafe class NumberDirectoryTests
         }
 
         var refused = Assert.Throws<InvalidOperationException>(() => numbers.PortOf("one more"));
-        Assert.Contains("65535 numbers for ENIs", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("all 65535 numbers for ENIs are given", refused.Message, StringComparison.Ordinal);
         Assert.True(numbers.ReleasePort("eni7"));
         Assert.Equal(7, numbers.PortOf("one more"));
     }

@@ -20,16 +20,17 @@ public unsafe class SecurityGroupCompilerTests
     [InlineData("app", 6, "fd00:b:0:1::10", 80, true)]
     [InlineData("app", 6, "fd00:b:0:1::12", 80, false)]
     [InlineData("app", 6, "203.0.113.10", 80, false)]
-    public void A_group_as_peer_is_the_private_addresses_of_its_members(string eni, byte protocol, string remote, ushort port, bool allowed)
+    public void A_group_as_peer_is_the_private_addresses_of_its_members(
+        string eni, byte protocol, string remote, ushort port, bool allowed)
     {
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [TestTopologies.FromGroup("web")] });
+        SwitchConfig config = Config(App(TestTopologies.FromGroup("web")));
         Assert.Equal(allowed, Ask(config, eni, isEgress: false, protocol, remote, port) != null);
     }
 
     [Fact]
     public void A_member_that_comes_or_goes_changes_what_the_reference_means()
     {
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [TestTopologies.FromGroup("web")] });
+        SwitchConfig config = Config(App(TestTopologies.FromGroup("web")));
         SwitchConfig gone = config with { Enis = [.. config.Enis.Where(e => e.Name != "web1")] };
         Assert.NotNull(Ask(config, "app", isEgress: false, 6, "10.0.1.10", 80));
         Assert.Null(Ask(gone, "app", isEgress: false, 6, "10.0.1.10", 80));
@@ -39,17 +40,15 @@ public unsafe class SecurityGroupCompilerTests
     [Fact]
     public void A_group_is_not_open_to_its_own_members_unless_it_names_itself()
     {
-        var closed = new SecurityGroupConfig { Name = "app", Vpc = "blue" };
-        Assert.Null(Ask(Config(closed), "app", isEgress: false, 6, "10.0.1.13", 80));
-        Assert.NotNull(Ask(Config(closed with { Ingress = [TestTopologies.FromGroup("app")] }), "app", isEgress: false, 6, "10.0.1.13", 80));
+        Assert.Null(Ask(Config(App()), "app", isEgress: false, 6, "10.0.1.13", 80));
+        Assert.NotNull(Ask(Config(App(TestTopologies.FromGroup("app"))), "app", isEgress: false, 6, "10.0.1.13", 80));
     }
 
     [Fact]
     public void A_group_without_members_allows_nobody()
     {
         SwitchConfig config = Config(
-            new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [TestTopologies.FromGroup("empty")] },
-            new SecurityGroupConfig { Name = "empty", Vpc = "blue" });
+            App(TestTopologies.FromGroup("empty")), new SecurityGroupConfig { Name = "empty", Vpc = "blue" });
         Assert.Null(Ask(config, "app", isEgress: false, 6, "10.0.1.10", 80));
     }
 
@@ -61,9 +60,13 @@ public unsafe class SecurityGroupCompilerTests
     public void A_prefix_list_as_peer_is_its_prefixes(string remote, bool allowed)
     {
         var rule = new RuleConfig { Peer = new PeerConfig(null, null, "offices") };
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [rule] }) with
+        SwitchConfig config = Config(App(rule)) with
         {
-            PrefixLists = [new PrefixListConfig("offices", [TestTopologies.Net("192.0.2.0/24"), TestTopologies.Net("2001:db8:5::/48")], default)],
+            PrefixLists =
+            [
+                new PrefixListConfig(
+                    "offices", [TestTopologies.Net("192.0.2.0/24"), TestTopologies.Net("2001:db8:5::/48")], default),
+            ],
         };
         Assert.Equal(allowed, Ask(config, "app", isEgress: false, 6, remote, 80) != null);
     }
@@ -78,7 +81,7 @@ public unsafe class SecurityGroupCompilerTests
     public void Each_icmp_is_of_its_own_family(string name, byte protocol, string remote, bool allowed)
     {
         RuleConfig rule = TestTopologies.FromGroup("web") with { Protocol = name == "icmp" ? (byte)1 : (byte)58 };
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [rule] });
+        SwitchConfig config = Config(App(rule));
         Assert.Equal(allowed, Ask(config, "app", isEgress: false, protocol, remote, 8 << 8) != null);
     }
 
@@ -93,29 +96,33 @@ public unsafe class SecurityGroupCompilerTests
     public void Icmp_type_and_code_are_what_the_rule_names(int ruleType, int? ruleCode, int type, int code, bool allowed)
     {
         RuleConfig rule = TestTopologies.Rule("0.0.0.0/0", 1) with { IcmpType = (byte)ruleType, IcmpCode = (byte?)ruleCode };
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [rule] });
+        SwitchConfig config = Config(App(rule));
         Assert.Equal(allowed, Ask(config, "app", isEgress: false, 1, "192.0.2.1", (ushort)((type << 8) | code)) != null);
     }
 
     [Fact]
     public void Rules_are_described_as_they_are_written()
     {
-        RuleConfig ports = TestTopologies.Rule("0.0.0.0/0", 6) with { Ports = [new PortRange(80, 80), new PortRange(8000, 8100)] };
+        PortRange[] ranges = [new PortRange(80, 80), new PortRange(8000, 8100)];
+        RuleConfig ports = TestTopologies.Rule("0.0.0.0/0", 6) with { Ports = ranges };
         RuleConfig type = TestTopologies.Rule("192.0.2.0/24", 1) with { IcmpType = 3, IcmpCode = 4 };
-        var group = new SecurityGroupConfig
-        {
-            Name = "app",
-            Vpc = "blue",
-            Ingress = [TestTopologies.FromGroup("web") with { Protocol = 17 }, ports, type, TestTopologies.Rule("::/0", 47)],
-        };
-        Assert.Equal("group app, ingress rule 1 (udp from sg:web)", Ask(Config(group), "app", false, 17, "10.0.1.10", 9));
-        Assert.Equal("group app, ingress rule 2 (tcp 80,8000-8100 from 0.0.0.0/0)", Ask(Config(group), "app", false, 6, "1.2.3.4", 8050));
-        Assert.Equal("group app, ingress rule 3 (icmp type 3 code 4 from 192.0.2.0/24)", Ask(Config(group), "app", false, 1, "192.0.2.9", 0x0304));
-        Assert.Equal("group app, ingress rule 4 (47 from ::/0)", Ask(Config(group), "app", false, 47, "2001:db8::1", 0));
-        Assert.Equal("group app, egress default (all)", Ask(Config(group), "app", true, 6, "1.2.3.4", 1));
-        Assert.Equal("group app, egress default (all)", Ask(Config(group), "app", true, 58, "2001:db8::1", 1));
+        SecurityGroupConfig group = App(
+            TestTopologies.FromGroup("web") with { Protocol = 17 }, ports, type, TestTopologies.Rule("::/0", 47));
+        Assert.Equal(
+            "group app, ingress rule 1 (udp from sg:web)", Ask(Config(group), "app", false, 17, "10.0.1.10", 9));
+        Assert.Equal(
+            "group app, ingress rule 2 (tcp 80,8000-8100 from 0.0.0.0/0)", Ask(Config(group), "app", false, 6, "1.2.3.4", 8050));
+        Assert.Equal(
+            "group app, ingress rule 3 (icmp type 3 code 4 from 192.0.2.0/24)", Ask(Config(group), "app", false, 1, "192.0.2.9", 0x0304));
+        Assert.Equal(
+            "group app, ingress rule 4 (47 from ::/0)", Ask(Config(group), "app", false, 47, "2001:db8::1", 0));
+        Assert.Equal(
+            "group app, egress default (all)", Ask(Config(group), "app", true, 6, "1.2.3.4", 1));
+        Assert.Equal(
+            "group app, egress default (all)", Ask(Config(group), "app", true, 58, "2001:db8::1", 1));
         SecurityGroupConfig written = group with { Egress = [TestTopologies.From("10.0.0.0/8")] };
-        Assert.Equal("group app, egress rule 1 (all to 10.0.0.0/8)", Ask(Config(written), "app", true, 6, "10.9.9.9", 1));
+        Assert.Equal(
+            "group app, egress rule 1 (all to 10.0.0.0/8)", Ask(Config(written), "app", true, 6, "10.9.9.9", 1));
         Assert.Null(Ask(Config(written), "app", true, 6, "11.0.0.1", 1));
         Assert.Null(Ask(Config(group with { Egress = [] }), "app", true, 6, "10.9.9.9", 1));
     }
@@ -123,7 +130,7 @@ public unsafe class SecurityGroupCompilerTests
     [Fact]
     public void The_rules_of_all_groups_of_an_eni_are_one_set_and_equal_lists_share_it()
     {
-        SwitchConfig config = Config(new SecurityGroupConfig { Name = "app", Vpc = "blue", Ingress = [TestTopologies.Rule("0.0.0.0/0", 6, 80, 80)] });
+        SwitchConfig config = Config(App(TestTopologies.Rule("0.0.0.0/0", 6, 80, 80)));
         config = config with
         {
             Enis =
@@ -142,6 +149,9 @@ public unsafe class SecurityGroupCompilerTests
         Assert.NotEqual(SetsOf(snapshot, "web1"), SetsOf(snapshot, "app"));
     }
 
+    private static SecurityGroupConfig App(params RuleConfig[] ingress) =>
+        new() { Name = "app", Vpc = "blue", Ingress = ingress };
+
     /// <summary>ENIs web1 and web2 in group web (tcp 443 from anywhere), app and app2 in the first group given.</summary>
     private static SwitchConfig Config(params SecurityGroupConfig[] groups)
     {
@@ -149,7 +159,7 @@ public unsafe class SecurityGroupCompilerTests
         return small with
         {
             Vpcs = [small.Vpcs[0] with { Subnets = [small.Vpcs[0].Subnets[0] with { Name = "a" }] }],
-            SecurityGroups = [.. groups, new SecurityGroupConfig { Name = "web", Vpc = "blue", Ingress = [TestTopologies.Rule("0.0.0.0/0", 6, 443, 443)] }],
+            SecurityGroups = [.. groups, App(TestTopologies.Rule("0.0.0.0/0", 6, 443, 443)) with { Name = "web" }],
             Enis =
             [
                 TestTopologies.Eni("web1", "a", 0x10, ["web"], "10.0.1.10", "fd00:b:0:1::10"),

@@ -25,7 +25,9 @@ public unsafe class SnapshotCompilerTests
         Assert.Equal(EniFlags.Exists | EniFlags.TcpLoose, Bench.Enis[2].Flags);
         Assert.Equal([1500, 1500, 1500, 9000, 1500, 1500], Enumerable.Range(0, 6).Select(p => (int)Bench.Enis[p].MtuBytes));
         Assert.Equal([0, 1, 1, 1, 2, 2], Enumerable.Range(0, 6).Select(p => (int)Bench.Enis[p].Vpc));
-        Assert.Equal(["one", "one", "two", "three", "three"], Enumerable.Range(1, 5).Select(p => Bench.Subnets[Bench.Enis[p].Subnet].Name));
+        Assert.Equal(
+            ["one", "one", "two", "three", "three"],
+            Enumerable.Range(1, 5).Select(p => Bench.Subnets[Bench.Enis[p].Subnet].Name));
         Assert.Equal(5, Bench.MacToPort.Count);
         for (int port = 1; port < 6; port++)
         {
@@ -180,7 +182,10 @@ public unsafe class SnapshotCompilerTests
                 ("out", 5_000_000L), ("in", 100_000_000L), ("out", 150_000_000L), ("in", 150_000_000L), ("out", 100_000_000L),
                 ("in", 1_000_000L), ("out", -1L), ("in", -1L), ("out", -1L), ("in", -1L),
             ],
-            Enumerable.Range(1, 5).SelectMany(i => new[] { ("out", RateOf(Bench, Bench.Eips[i].OutBucket)), ("in", RateOf(Bench, Bench.Eips[i].InBucket)) }));
+            Enumerable.Range(1, 5).SelectMany(i => new[]
+            {
+                ("out", RateOf(Bench, Bench.Eips[i].OutBucket)), ("in", RateOf(Bench, Bench.Eips[i].InBucket)),
+            }));
         Assert.Equal(Bench.BucketRates.Length, Bench.BucketRates.Select(r => r.Bucket).Distinct().Count());
     }
 
@@ -216,8 +221,14 @@ public unsafe class SnapshotCompilerTests
     [Fact]
     public void A_device_gives_its_mtu_where_the_configuration_has_none()
     {
-        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(
-            BlackBoxBench.Config(), new NumberDirectory(), port => port switch { "internet" => 1400, "A" => 1300, "C" => 1200, "D" => 70_000, _ => null });
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(BlackBoxBench.Config(), new NumberDirectory(), port => port switch
+        {
+            "internet" => 1400,
+            "A" => 1300,
+            "C" => 1200,
+            "D" => 70_000,
+            _ => null,
+        });
         Assert.Equal([1400, 1300, 1500, 9000, 65_535, 1500], Enumerable.Range(0, 6).Select(p => (int)snapshot.Enis[p].MtuBytes));
     }
 
@@ -225,8 +236,9 @@ public unsafe class SnapshotCompilerTests
     public void Without_a_public_side_port_0_is_not_there()
     {
         SwitchConfig config = BlackBoxBench.Config();
+        VpcConfig[] bare = [.. config.Vpcs.Select(v => v with { RouteTables = [] })];
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(
-            config with { Internet = null, ElasticIps = [], Vpcs = [.. config.Vpcs.Select(v => v with { RouteTables = [] })] }, new NumberDirectory());
+            config with { Internet = null, ElasticIps = [], Vpcs = bare }, new NumberDirectory());
         Assert.Equal(EniFlags.None, snapshot.Enis[0].Flags);
         Assert.Equal("internet", snapshot.PortNames[0]);
         Assert.False(snapshot.Internet.TryNextHop(Raw.Ip4(IpAddress.Parse("8.8.8.8")), out _));
@@ -239,7 +251,8 @@ public unsafe class SnapshotCompilerTests
         // The hash multiplies by the first half xor this constant: in the /64 where that is 0 all hosts of a VPC share it.
         const string Crowded = "157c:4a7f:b979:379e::";
         Assert.Equal(
-            ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.Parse(Crowded + "2"))), ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.Parse(Crowded + "3"))));
+            ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.Parse(Crowded + "2"))),
+            ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.Parse(Crowded + "3"))));
         SwitchConfig config = BlackBoxBench.Config();
         SwitchConfig crowded = config with
         {

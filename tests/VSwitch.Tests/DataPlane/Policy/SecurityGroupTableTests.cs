@@ -58,7 +58,8 @@ public class SecurityGroupTableTests
     [InlineData("10.0.0.0", 24, 256)]
     [InlineData("2001:db8::", 128, 1)]
     [InlineData("2001:db8::", 64, 1)]
-    public void Ten_thousand_rules_for_neighbouring_prefixes_compile_and_stay_a_few_probes_each(string first, int length, int step)
+    public void Ten_thousand_rules_for_neighbouring_prefixes_compile_and_stay_a_few_probes_each(
+        string first, int length, int step)
     {
         var start = IpAddress.Parse(first);
         UInt128 stride = start.IsV6 ? UInt128.One << (128 - length) : (UInt128)step;
@@ -154,7 +155,16 @@ public class SecurityGroupTableTests
     private static PlainRule RandomRule(Random random)
     {
         bool isV6 = random.Next(3) == 0;
-        byte? protocol = random.Next(20) switch { 0 => null, < 4 => 17, < 6 => 1, 6 => 58, 7 => 132, 8 => (byte)random.Next(256), _ => 6 };
+        byte? protocol = random.Next(20) switch
+        {
+            0 => null,
+            < 4 => 17,
+            < 6 => 1,
+            6 => 58,
+            7 => 132,
+            8 => (byte)random.Next(256),
+            _ => 6,
+        };
         int length = isV6 ? random.Next(3) switch { 0 => random.Next(40, 129), 1 => 64, _ => 128 }
             : random.Next(3) switch { 0 => random.Next(12, 33), 1 => 24, _ => 32 };
         var prefix = new IpPrefix(RandomAddress(random, isV6), length);

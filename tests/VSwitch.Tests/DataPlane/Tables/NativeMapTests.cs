@@ -23,11 +23,15 @@ public class NativeMapTests
         CheckProbes("MACs in a row", numbers.Select(i => Raw.Mac(new MacAddress(0x0200_0000_0000UL + (ulong)i))));
         CheckProbes("MACs 256 apart", numbers.Select(i => Raw.Mac(new MacAddress(0x0200_0000_0000UL + ((ulong)i << 8)))));
         CheckProbes("addresses in a row", numbers.Select(i => ForwardingSnapshot.Ip4Key(1, Ip4(0x0A00_0000u + (uint)i))));
-        CheckProbes("one host of each subnet", numbers.Select(i => ForwardingSnapshot.Ip4Key(1, Ip4(0x0A00_000Au + ((uint)i << 8)))));
+        CheckProbes("one host of each subnet", numbers.Select(i =>
+            ForwardingSnapshot.Ip4Key(1, Ip4(0x0A00_000Au + ((uint)i << 8)))));
         CheckProbes("one address in each VPC", numbers.Select(i => ForwardingSnapshot.Ip4Key(i + 1, Ip4(0x0A00_010A))));
-        CheckProbes("16 addresses in each VPC", numbers.Select(i => ForwardingSnapshot.Ip4Key((i >> 4) + 1, Ip4(0x0A00_010Au + (uint)(i & 15)))));
+        CheckProbes("16 addresses in each VPC", numbers.Select(i =>
+            ForwardingSnapshot.Ip4Key((i >> 4) + 1, Ip4(0x0A00_010Au + (uint)(i & 15)))));
         CheckProbes("EIPs", numbers.Select(i => (ulong)Ip4(0xCB00_7100u + (uint)i)));
-        CheckProbes("IPv6 hosts", numbers.Select(i => ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.V6(((UInt128)0xFD00_000B_0000_0001UL << 64) + (UInt128)i)))));
+        UInt128 net6 = (UInt128)0xFD00_000B_0000_0001UL << 64;
+        CheckProbes("IPv6 hosts", numbers.Select(i =>
+            ForwardingSnapshot.Ip6Key(1, Raw.Ip6(IpAddress.V6(net6 + (UInt128)i)))));
     }
 
     [Fact]
