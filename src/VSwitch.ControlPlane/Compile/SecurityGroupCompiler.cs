@@ -148,8 +148,10 @@ internal sealed class SecurityGroupCompiler
             132 => "sctp",
             byte number => number.ToString(CultureInfo.InvariantCulture),
         };
-        string ports = string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
+        string selectors = rule.IcmpType is byte type
+            ? $"type {type}{(rule.IcmpCode is byte code ? $" code {code}" : "")}"
+            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
         string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
-        return $"{protocol}{(ports.Length > 0 ? " " + ports : "")} {(isEgress ? "to" : "from")} {peer}";
+        return $"{protocol}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {peer}";
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
@@ -30,6 +31,7 @@ public sealed unsafe class SnapshotCompiler
     /// <param name="config">The configuration.</param>
     /// <param name="numbers">Numbers that must stay the same over reconfigurations.</param>
     /// <param name="deviceMtu">MTU of a port's device by the port's name, bytes; null where there is none.</param>
+    /// <exception cref="InvalidOperationException">More ports, VPCs or subnets than 16-bit numbers.</exception>
     public static ForwardingSnapshot Compile(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu = null) =>
         new SnapshotCompiler(config, numbers, deviceMtu).Compile();
 
@@ -97,6 +99,11 @@ public sealed unsafe class SnapshotCompiler
             };
             foreach (SubnetConfig subnet in vpc.Subnets)
             {
+                if (_subnets.Count > ushort.MaxValue)
+                {
+                    throw new InvalidOperationException($"the switch takes {ushort.MaxValue + 1} subnets; remove some");
+                }
+
                 _subnetNumbers.Add(subnet.Name, _subnets.Count);
                 _subnets.Add(CompileSubnet(vpc, subnet, number));
             }
@@ -194,7 +201,7 @@ public sealed unsafe class SnapshotCompiler
             {
                 Mac = Raw.Mac(internet.Mac),
                 Flags = EniFlags.Exists | EniFlags.Internet,
-                MtuBytes = (ushort)(internet.Mtu ?? _deviceMtu?.Invoke("internet") ?? DefaultMtuBytes),
+                MtuBytes = MtuOf("internet", internet.Mtu),
             };
         }
 
@@ -203,11 +210,12 @@ public sealed unsafe class SnapshotCompiler
         {
             EniConfig config = _config.Enis[i];
             int subnet = _subnetNumbers[config.Subnet];
+            Debug.Assert(config.PrivateIps.Count <= Eni.MaxAddresses, "the validator holds the quota");
             Eni* eni = snapshot.Enis + _numbers.PortOf(config.Name);
             eni->Mac = Raw.Mac(config.Mac);
             eni->Vpc = _subnets[subnet].Vpc;
             eni->Subnet = (ushort)subnet;
-            eni->MtuBytes = (ushort)(config.Mtu ?? _deviceMtu?.Invoke(config.Name) ?? DefaultMtuBytes);
+            eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None);
             (eni->EgressRules, eni->IngressRules) = sets[i];
             eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
@@ -227,8 +235,12 @@ public sealed unsafe class SnapshotCompiler
         }
     }
 
+    private ushort MtuOf(string port, int? configured) =>
+        (ushort)Math.Clamp(configured ?? _deviceMtu?.Invoke(port) ?? DefaultMtuBytes, 0, ushort.MaxValue);
+
     private void FillEips(ForwardingSnapshot snapshot)
     {
+        var enis = _config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal);
         for (int i = 0; i < _config.ElasticIps.Count; i++)
         {
             ElasticIpConfig config = _config.ElasticIps[i];
@@ -242,7 +254,7 @@ public sealed unsafe class SnapshotCompiler
                 continue;
             }
 
-            EniConfig eni = _config.Enis.First(e => e.Name == config.Eni);
+            EniConfig eni = enis[config.Eni];
             IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
             int port = _numbers.PortOf(eni.Name);
             eip->Private = Raw.Ip4(address);

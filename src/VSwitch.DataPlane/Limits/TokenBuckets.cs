@@ -33,7 +33,14 @@ public sealed unsafe class TokenBuckets : IDisposable
     public int Capacity { get; }
 
     /// <summary>Sets a rate; takes effect with the next packet.</summary>
-    public void SetRate(BucketRate rate) => Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such bucket: a write would be beyond the memory.
+    /// </exception>
+    public void SetRate(BucketRate rate)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rate.Bucket, nameof(rate));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rate.Bucket, Capacity, nameof(rate));
+        Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
+    }
 
     /// <summary>Takes the tokens for a frame; false when it is over the rate.</summary>
     /// <param name="bucket">Index of the bucket.</param>

@@ -1,32 +1,40 @@
+using System.Numerics;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Policy;
 
 /// <summary>The compiled allow rules of all ENIs. A rule set is the union of one direction's rules of an ENI's groups
 /// (semantics.md section 1: no order, no priority, any match allows). Asked on a connection's first packet only.
-/// Because any match allows, a set needs no order among its rules: they are grouped by protocol and prefix length; a look-up
-/// probes one hash slot for each prefix length that occurs and searches the port ranges there, so its cost hardly depends on
-/// the number of rules. Flat arrays, immutable, read by all workers.</summary>
+/// Because any match allows, a set needs no order among its rules: they are grouped by protocol, family and prefix
+/// length (a tuple space). A look-up asks two classes, the packet's protocol and "any protocol"; in each it probes one
+/// hash slot for each prefix length that occurs and searches the selector ranges there. So its cost hardly depends on
+/// the number of rules.
+/// Flat arrays, immutable, read by all workers.</summary>
 public sealed class SecurityGroupTable
 {
     /// <summary>What no rule allows.</summary>
     public const int NoRule = -1;
 
     private readonly RuleSet[] _sets;
-    private readonly PrefixGroup[] _groups;
+    private readonly ProtocolClass[] _classes;
+    private readonly RawIp6[] _masks;
     private readonly PrefixEntry[] _entries;
     private readonly SelectorRange[] _ranges;
     private readonly int[] _slots;
+    private readonly int _shift;
     private readonly string[] _rules;
 
     internal SecurityGroupTable(
-        RuleSet[] sets, PrefixGroup[] groups, PrefixEntry[] entries, SelectorRange[] ranges, int[] slots, string[] rules)
+        RuleSet[] sets, ProtocolClass[] classes, RawIp6[] masks, PrefixEntry[] entries, SelectorRange[] ranges,
+        int[] slots, string[] rules)
     {
         _sets = sets;
-        _groups = groups;
+        _classes = classes;
+        _masks = masks;
         _entries = entries;
         _ranges = ranges;
         _slots = slots;
+        _shift = ShiftOf(slots.Length);
         _rules = rules;
     }
 
@@ -46,28 +54,56 @@ public sealed class SecurityGroupTable
     public int Match(int ruleSet, byte protocol, RawIp6 remote, ushort selector) =>
         Match(ruleSet, protocol, remote, isV6: true, selector);
 
-    internal static int HashOf(int group, RawIp6 network)
+    /// <summary>Slots that a look-up of a prefix reads, at most; the tests hold it small whatever the rules.</summary>
+    internal int LongestProbe
     {
-        ulong hash = (network.First ^ (network.Second * 0xD6E8_FEB8_6659_FD93UL) ^ ((ulong)(uint)group << 32)) *
-            0x9E37_79B9_7F4A_7C15UL;
-        return (int)((hash ^ (hash >> 29)) >> 33);
+        get
+        {
+            int longest = 0;
+            for (int slot = 0; slot < _slots.Length; slot++)
+            {
+                if (_slots[slot] != 0)
+                {
+                    PrefixEntry entry = _entries[_slots[slot] - 1];
+                    int home = HomeOf(entry.Group, entry.Network, _shift);
+                    longest = Math.Max(longest, ((slot - home) & (_slots.Length - 1)) + 1);
+                }
+            }
+
+            return longest;
+        }
     }
+
+    /// <summary>Slot where the search for a prefix begins: as many top bits of the hash as the table has.</summary>
+    internal static int HomeOf(int group, RawIp6 network, int shift) =>
+        (int)(RawHash.Of(network, (uint)group) >> shift);
+
+    /// <summary>Bits of a hash to leave out for a table of that many slots.</summary>
+    internal static int ShiftOf(int slots) => 64 - BitOperations.Log2((uint)slots);
 
     private int Match(int ruleSet, byte protocol, RawIp6 remote, bool isV6, ushort selector)
     {
         RuleSet set = _sets[ruleSet];
-        for (int i = set.FirstGroup; i < set.FirstGroup + set.GroupCount; i++)
-        {
-            PrefixGroup group = _groups[i];
-            if (group.IsV6 != isV6 || (group.Protocol != PrefixGroup.AnyProtocol && group.Protocol != protocol))
-            {
-                continue;
-            }
+        int rule = MatchClass(set, ProtocolClass.KeyOf(isV6, protocol), remote, selector);
+        return rule != NoRule
+            ? rule : MatchClass(set, ProtocolClass.KeyOf(isV6, ProtocolClass.AnyProtocol), remote, selector);
+    }
 
-            var network = new RawIp6(remote.First & group.Mask.First, remote.Second & group.Mask.Second);
-            int entry = Find(i, network);
-            int rule = entry < 0 ? NoRule
-                : Search(_entries[entry], group.Protocol == PrefixGroup.AnyProtocol ? (ushort)0 : selector);
+    /// <summary>Asks the rules of one protocol and family: one hash probe a prefix length.</summary>
+    private int MatchClass(RuleSet set, int key, RawIp6 remote, ushort selector)
+    {
+        int found = FindClass(set, key);
+        if (found < 0)
+        {
+            return NoRule;
+        }
+
+        ProtocolClass wanted = _classes[found];
+        for (int group = wanted.FirstGroup; group < wanted.FirstGroup + wanted.GroupCount; group++)
+        {
+            RawIp6 mask = _masks[group];
+            int entry = FindEntry(group, new RawIp6(remote.First & mask.First, remote.Second & mask.Second));
+            int rule = entry < 0 ? NoRule : Search(_entries[entry], selector);
             if (rule != NoRule)
             {
                 return rule;
@@ -77,10 +113,30 @@ public sealed class SecurityGroupTable
         return NoRule;
     }
 
-    private int Find(int group, RawIp6 network)
+    /// <summary>Binary search: a set may name all 256 protocols.</summary>
+    private int FindClass(RuleSet set, int key)
+    {
+        int low = set.FirstClass;
+        int high = set.FirstClass + set.ClassCount - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) >>> 1;
+            int there = _classes[middle].Key;
+            if (there == key)
+            {
+                return middle;
+            }
+
+            (low, high) = there < key ? (middle + 1, high) : (low, middle - 1);
+        }
+
+        return -1;
+    }
+
+    private int FindEntry(int group, RawIp6 network)
     {
         int mask = _slots.Length - 1;
-        for (int slot = HashOf(group, network) & mask; ; slot = (slot + 1) & mask)
+        for (int slot = HomeOf(group, network, _shift); ; slot = (slot + 1) & mask)
         {
             int entry = _slots[slot] - 1;
             if (entry < 0 || (_entries[entry].Group == group && _entries[entry].Network == network))
@@ -116,17 +172,20 @@ public sealed class SecurityGroupTable
     }
 }
 
-/// <summary>Where the groups of a rule set are.</summary>
-internal readonly record struct RuleSet(int FirstGroup, int GroupCount);
+/// <summary>Where the protocol classes of a rule set are; they are sorted by key.</summary>
+internal readonly record struct RuleSet(int FirstClass, int ClassCount);
 
-/// <summary>The rules of a set that share protocol, family and prefix length.</summary>
-internal readonly record struct PrefixGroup(int Protocol, bool IsV6, RawIp6 Mask)
+/// <summary>The rules of a set for one protocol and family; a group for each prefix length that occurs.</summary>
+internal readonly record struct ProtocolClass(int Key, int FirstGroup, int GroupCount)
 {
-    /// <summary>Rules for every protocol; their one range is all selectors.</summary>
+    /// <summary>Rules for every protocol; each has one range, of all selectors.</summary>
     public const int AnyProtocol = 256;
+
+    /// <summary>Orders classes by family, then by protocol.</summary>
+    public static int KeyOf(bool isV6, int protocol) => (isV6 ? AnyProtocol + 1 : 0) + protocol;
 }
 
-/// <summary>The rules of a group that share the prefix.</summary>
+/// <summary>The rules of a class that share the prefix; <paramref name="Group"/> is the index of their mask.</summary>
 internal readonly record struct PrefixEntry(int Group, RawIp6 Network, int FirstRange, int RangeCount);
 
 /// <summary>Selectors from first to last that a rule allows; the ranges of an entry are sorted and share none.</summary>

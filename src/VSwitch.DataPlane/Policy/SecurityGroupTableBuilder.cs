@@ -19,7 +19,8 @@ public sealed class SecurityGroupTableBuilder
 {
     private readonly List<string> _rules = [];
     private readonly List<RuleSet> _sets = [];
-    private readonly List<PrefixGroup> _groups = [];
+    private readonly List<ProtocolClass> _classes = [];
+    private readonly List<RawIp6> _masks = [];
     private readonly List<PrefixEntry> _entries = [];
     private readonly List<SelectorRange> _ranges = [];
 
@@ -42,20 +43,20 @@ public sealed class SecurityGroupTableBuilder
         }
 
         Array.Sort(sorted, Compare);
-        int firstGroup = _groups.Count;
+        int firstClass = _classes.Count;
         for (int i = 0; i < sorted.Length;)
         {
             int end = i + 1;
-            while (end < sorted.Length && SameGroup(sorted[i], sorted[end]))
+            while (end < sorted.Length && KeyOf(sorted[end]) == KeyOf(sorted[i]))
             {
                 end++;
             }
 
-            AddGroup(sorted.AsSpan(i, end - i));
+            AddClass(sorted.AsSpan(i, end - i));
             i = end;
         }
 
-        _sets.Add(new RuleSet(firstGroup, _groups.Count - firstGroup));
+        _sets.Add(new RuleSet(firstClass, _classes.Count - firstClass));
         return _sets.Count - 1;
     }
 
@@ -63,9 +64,10 @@ public sealed class SecurityGroupTableBuilder
     public SecurityGroupTable Build()
     {
         int[] slots = new int[BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, _entries.Count * 2))];
+        int shift = SecurityGroupTable.ShiftOf(slots.Length);
         for (int i = 0; i < _entries.Count; i++)
         {
-            int slot = SecurityGroupTable.HashOf(_entries[i].Group, _entries[i].Network) & (slots.Length - 1);
+            int slot = SecurityGroupTable.HomeOf(_entries[i].Group, _entries[i].Network, shift);
             while (slots[slot] != 0)
             {
                 slot = (slot + 1) & (slots.Length - 1);
@@ -74,13 +76,32 @@ public sealed class SecurityGroupTableBuilder
             slots[slot] = i + 1;
         }
 
-        return new SecurityGroupTable([.. _sets], [.. _groups], [.. _entries], [.. _ranges], slots, [.. _rules]);
+        return new SecurityGroupTable(
+            [.. _sets], [.. _classes], [.. _masks], [.. _entries], [.. _ranges], slots, [.. _rules]);
+    }
+
+    private void AddClass(ReadOnlySpan<RuleBox> boxes)
+    {
+        int firstGroup = _masks.Count;
+        for (int i = 0; i < boxes.Length;)
+        {
+            int end = i + 1;
+            while (end < boxes.Length && boxes[end].Mask == boxes[i].Mask)
+            {
+                end++;
+            }
+
+            AddGroup(boxes[i..end]);
+            i = end;
+        }
+
+        _classes.Add(new ProtocolClass(KeyOf(boxes[0]), firstGroup, _masks.Count - firstGroup));
     }
 
     private void AddGroup(ReadOnlySpan<RuleBox> boxes)
     {
-        int group = _groups.Count;
-        _groups.Add(new PrefixGroup(boxes[0].Protocol ?? PrefixGroup.AnyProtocol, boxes[0].IsV6, boxes[0].Mask));
+        int group = _masks.Count;
+        _masks.Add(boxes[0].Mask);
         for (int i = 0; i < boxes.Length;)
         {
             int end = i + 1;
@@ -96,30 +117,41 @@ public sealed class SecurityGroupTableBuilder
         }
     }
 
-    /// <summary>Makes sorted ranges that share no selector of sorted ones that may: what an earlier one allows stays its.</summary>
+    /// <summary>Makes sorted ranges that share no selector of sorted ones that may: what an earlier one allows stays its,
+    /// and what one rule allows in a row is one range.</summary>
     private void AddRanges(ReadOnlySpan<RuleBox> boxes)
     {
+        int firstRange = _ranges.Count;
         int covered = -1;
         foreach (RuleBox box in boxes)
         {
             bool all = box.Protocol == null;
             int first = Math.Max(all ? 0 : box.First, covered + 1);
             int last = all ? ushort.MaxValue : box.Last;
-            if (first <= last)
+            if (first > last)
+            {
+                continue;
+            }
+
+            if (_ranges.Count > firstRange && first == covered + 1 && _ranges[^1].Rule == box.Rule)
+            {
+                _ranges[^1] = _ranges[^1] with { Last = (ushort)last };
+            }
+            else
             {
                 _ranges.Add(new SelectorRange((ushort)first, (ushort)last, box.Rule));
-                covered = last;
             }
+
+            covered = last;
         }
     }
 
-    private static bool SameGroup(in RuleBox a, in RuleBox b) =>
-        a.Protocol == b.Protocol && a.IsV6 == b.IsV6 && a.Mask == b.Mask;
+    private static int KeyOf(in RuleBox box) =>
+        ProtocolClass.KeyOf(box.IsV6, box.Protocol ?? ProtocolClass.AnyProtocol);
 
     private static int Compare(RuleBox a, RuleBox b)
     {
-        int order = (a.Protocol ?? PrefixGroup.AnyProtocol).CompareTo(b.Protocol ?? PrefixGroup.AnyProtocol);
-        order = order != 0 ? order : a.IsV6.CompareTo(b.IsV6);
+        int order = KeyOf(a).CompareTo(KeyOf(b));
         order = order != 0 ? order : Compare(a.Mask, b.Mask);
         order = order != 0 ? order : Compare(a.Network, b.Network);
         order = order != 0 ? order : a.First.CompareTo(b.First);

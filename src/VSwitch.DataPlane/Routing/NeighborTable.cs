@@ -76,7 +76,7 @@ public sealed unsafe class NeighborTable : IDisposable
 
     private Slot* Find(RawIp6 address, bool isV6, bool claim)
     {
-        ulong hash = ((address.First ^ (address.Second * 0xD6E8_FEB8_6659_FD93UL)) * 0x9E37_79B9_7F4A_7C15UL) >> 32;
+        ulong hash = RawHash.Of(address, isV6 ? 1u : 0u) >> 48;
         for (uint i = 0; i < MaxProbes; i++)
         {
             Slot* slot = _slots + ((hash + i) % SlotCount);

@@ -1,0 +1,97 @@
+using VSwitch.ControlPlane.Compile;
+using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Tables;
+using VSwitch.Wire;
+using Xunit;
+
+namespace VSwitch.Tests.ControlPlane.Compile;
+
+/// <summary>What connections, counters and limits hold by number stays what it is when the configuration changes.</summary>
+public unsafe class NumberDirectoryTests
+{
+    [Fact]
+    public void Ports_vpcs_and_buckets_keep_their_numbers_over_reconfigurations()
+    {
+        var numbers = new NumberDirectory();
+        SwitchConfig config = BlackBoxBench.Config();
+        ForwardingSnapshot before = SnapshotCompiler.Compile(config, numbers);
+        int outBucket = before.Eips[3].OutBucket;
+        int inBucket = before.Eips[3].InBucket;
+
+        // Without vpc2, D, E, A and A's EIPs; the rest in another order, and a new ENI before all others.
+        EniConfig extra = config.Enis[1] with
+        {
+            Name = "N",
+            Mac = MacAddress.Parse("02:00:00:00:01:99"),
+            PrivateIps = [IpAddress.Parse("10.1.0.50")],
+        };
+        SwitchConfig smaller = config with
+        {
+            Vpcs = [config.Vpcs[0]],
+            Enis = [extra, config.Enis[2], config.Enis[1]],
+            ElasticIps = [config.ElasticIps[4], config.ElasticIps[2]],
+        };
+        ForwardingSnapshot after = SnapshotCompiler.Compile(smaller, numbers);
+        Assert.Equal(["internet", "(removed)", "B", "C", "(removed)", "(removed)", "N"], after.PortNames);
+        Assert.Equal([1, 0, 1, 1, 0, 0, 1], Enumerable.Range(0, 7).Select(p => (int)(after.Enis[p].Flags & EniFlags.Exists)));
+        Assert.Equal((outBucket, inBucket), (after.Eips[2].OutBucket, after.Eips[2].InBucket));
+        Assert.Equal(3, after.Vpcs.Length);
+        Assert.False(after.Vpcs[2].Contains(Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
+        Assert.Equal(0, after.PortOf(2, Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
+        Assert.Equal(0, after.PortOf(1, Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
+        Assert.Equal(6, after.PortOf(1, Raw.Ip4(IpAddress.Parse("10.1.0.50"))));
+
+        SwitchConfig again = config with { Vpcs = [config.Vpcs[1], config.Vpcs[0]], Enis = [.. config.Enis.Reverse(), extra] };
+        ForwardingSnapshot back = SnapshotCompiler.Compile(again, numbers);
+        Assert.Equal(["internet", "A", "B", "C", "D", "E", "N"], back.PortNames);
+        Assert.Equal(["", "vpc1", "vpc2"], back.Vpcs.Select(v => v.Name));
+        Assert.Equal([1, 1, 1, 2, 2, 1], Enumerable.Range(1, 6).Select(p => (int)back.Enis[p].Vpc));
+        Assert.Equal(4, back.PortOf(2, Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
+        Assert.Equal((outBucket, inBucket), (back.Eips[3].OutBucket, back.Eips[3].InBucket));
+    }
+
+    [Fact]
+    public void A_number_is_given_again_only_after_its_release()
+    {
+        var numbers = new NumberDirectory();
+        Assert.Equal((1, 2, 3), (numbers.PortOf("a"), numbers.PortOf("b"), numbers.PortOf("c")));
+        Assert.True(numbers.ReleasePort("c"));
+        Assert.True(numbers.ReleasePort("a"));
+        Assert.False(numbers.ReleasePort("a"));
+        Assert.False(numbers.ReleasePort("never"));
+        Assert.Equal(4, numbers.PortCount);
+        Assert.Equal((1, 3, 4, 2), (numbers.PortOf("d"), numbers.PortOf("a"), numbers.PortOf("e"), numbers.PortOf("b")));
+        Assert.Equal(5, numbers.PortCount);
+    }
+
+    [Fact]
+    public void Vpcs_and_buckets_are_released_apart_from_ports()
+    {
+        var numbers = new NumberDirectory();
+        Assert.Equal((1, 1), (numbers.PortOf("x"), numbers.VpcOf("x")));
+        Assert.Equal((0, 1, 2), (numbers.BucketOf("x", true), numbers.BucketOf("x", false), numbers.BucketOf("y", true)));
+        Assert.True(numbers.ReleaseBuckets("x"));
+        Assert.False(numbers.ReleaseBuckets("x"));
+        Assert.Equal((0, 1, 3), (numbers.BucketOf("z", false), numbers.BucketOf("y", false), numbers.BucketOf("z", true)));
+        Assert.Equal(4, numbers.BucketCount);
+        Assert.Equal(1, numbers.VpcOf("x"));
+        Assert.True(numbers.ReleaseVpc("x"));
+        Assert.Equal((1, 2), (numbers.VpcOf("other"), numbers.VpcCount));
+        Assert.Equal(1, numbers.PortOf("x"));
+    }
+
+    [Fact]
+    public void The_number_after_the_last_is_refused_and_not_port_0()
+    {
+        var numbers = new NumberDirectory();
+        for (int i = 1; i <= ushort.MaxValue; i++)
+        {
+            Assert.Equal(i, numbers.PortOf($"eni{i}"));
+        }
+
+        var refused = Assert.Throws<InvalidOperationException>(() => numbers.PortOf("one more"));
+        Assert.Contains("all 65535 numbers for ENIs are given", refused.Message, StringComparison.Ordinal);
+        Assert.True(numbers.ReleasePort("eni7"));
+        Assert.Equal(7, numbers.PortOf("one more"));
+    }
+}
