@@ -48,6 +48,29 @@ public static class InternetChecksum
     public static ushort Update(ushort checksum, ushort oldWord, ushort newWord) =>
         ApplyRaw(checksum, FoldRaw((uint)(ushort)~oldWord + newWord));
 
+    /// <summary>The same for 32 bits that stand at an even place: an IPv4 address, a sequence number.</summary>
+    public static ushort Update(ushort checksum, uint oldValue, uint newValue) =>
+        Apply(checksum, Delta(oldValue, newValue));
+
+    /// <summary>The same for 128 bits that stand at an even place: an IPv6 address.</summary>
+    public static ushort Update(ushort checksum, UInt128 oldValue, UInt128 newValue) =>
+        Apply(checksum, Delta(oldValue, newValue));
+
+    /// <summary>What a change adds to the complement of a checksum, ~old + new folded: worked out once, applied to
+    /// every packet of a connection by <see cref="Apply"/> or <see cref="ApplyUdp"/>. Two deltas add up by
+    /// <see cref="Fold"/>.</summary>
+    public static ushort Delta(uint oldValue, uint newValue) => DeltaRaw(oldValue, newValue);
+
+    /// <summary>The same for 128 bits.</summary>
+    public static ushort Delta(UInt128 oldValue, UInt128 newValue) =>
+        Fold(SumOfWords(~oldValue) + SumOfWords(newValue));
+
+    /// <summary>RFC 1624 equation 3 with a <see cref="Delta(uint, uint)"/>.</summary>
+    public static ushort Apply(ushort checksum, ushort delta) => ApplyRaw(checksum, delta);
+
+    /// <summary>The same for UDP: 0 means no checksum and stays (RFC 768), and a result of 0 is sent as FFFF.</summary>
+    public static ushort ApplyUdp(ushort checksum, ushort delta) => ApplyUdpRaw(checksum, delta);
+
     /// <summary>One's complement sum of raw 16-bit words, folded: 0 to 0xFFFF. An odd last byte is padded with a zero on its
     /// right.</summary>
     public static unsafe uint SumRaw(byte* bytes, int count)
@@ -133,13 +156,12 @@ public static class InternetChecksum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe bool IsIpv4Header20Valid(byte* header)
     {
-        // Three loads, whose 32-bit halves cannot overflow a 64-bit sum; then the sum of 16-bit words modulo 2^16 - 1.
-        ulong a = *(ulong*)header;
-        ulong b = *(ulong*)(header + 8);
-        ulong sum = (a & 0xFFFF_FFFF) + (a >> 32) + (b & 0xFFFF_FFFF) + (b >> 32) + *(uint*)(header + 16);
-        sum = (sum & 0xFFFF) + ((sum >> 16) & 0xFFFF) + (sum >> 32);
+        // Five words of 32 bits make a sum of at most 35 bits; one fold leaves 20, so after the second nothing can
+        // carry and the test is exact.
+        var words = (uint*)header;
+        ulong sum = ((ulong)words[0] + words[1]) + ((ulong)words[2] + words[3]) + words[4];
         sum = (sum & 0xFFFF) + (sum >> 16);
-        return (ushort)((sum & 0xFFFF) + (sum >> 16)) == 0xFFFF;
+        return (sum & 0xFFFF) + (sum >> 16) == 0xFFFF;
     }
 
     /// <summary>True when an IPv4 header of any length sums to all ones.</summary>

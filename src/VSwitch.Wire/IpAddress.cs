@@ -1,6 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
-using System.Net.Sockets;
+using System.Globalization;
 
 namespace VSwitch.Wire;
 
@@ -8,8 +9,16 @@ namespace VSwitch.Wire;
 /// significant byte is the first on the wire.</summary>
 /// <param name="IsV6">The family: an IPv4-mapped IPv6 address is an IPv6 address here.</param>
 /// <param name="Bits">The address as a number, 32 or 128 bits wide.</param>
-public readonly record struct IpAddress(bool IsV6, UInt128 Bits) : ISpanParsable<IpAddress>
+public readonly record struct IpAddress(bool IsV6, UInt128 Bits)
+    : ISpanParsable<IpAddress>, ISpanFormattable, IComparable<IpAddress>
 {
+    /// <summary>The longest text of an address.</summary>
+    public const int MaxTextLength = 39;
+
+    private const int Groups = 8;
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
+
     /// <summary>An IPv4 address of a number (10.0.0.1 is 0x0A000001).</summary>
     public static IpAddress V4(uint value) => new(false, value);
 
@@ -63,25 +72,90 @@ public readonly record struct IpAddress(bool IsV6, UInt128 Bits) : ISpanParsable
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out IpAddress result) =>
         TryParse(s.AsSpan(), provider, out result);
 
-    /// <summary>Strict: dotted quad without leading zeros or short forms, or RFC 4291 text without a zone.</summary>
-    public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out IpAddress result)
+    /// <summary>Strict: dotted quad without leading zeros or short forms (RFC 6943 section 3.1.1), or RFC 4291 section
+    /// 2.2 text without a zone, brackets or blanks.</summary>
+    public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out IpAddress result) =>
+        s.Contains(':') ? TryParseV6(s, out result) : TryParseV4(s, out result);
+
+    private static bool TryParseV6(ReadOnlySpan<char> s, out IpAddress result)
     {
         result = default;
-        if (!s.Contains(':'))
+        UInt128 bits = 0;
+        int groups = 0;
+        int gap = s.StartsWith("::", StringComparison.Ordinal) ? 0 : -1;
+        int i = gap == 0 ? 2 : 0;
+        while (i < s.Length)
         {
-            return TryParseV4(s, out result);
+            ReadOnlySpan<char> group = s[i..];
+            int colon = group.IndexOf(':');
+            group = colon < 0 ? group : group[..colon];
+            if (!TryAppend(group, isLast: colon < 0, ref bits, ref groups))
+            {
+                return false;
+            }
+
+            i += group.Length;
+            if (colon < 0)
+            {
+                break;
+            }
+
+            // Behind a group's colon stands another group, or the one "::" of the text.
+            i++;
+            if (i == s.Length || (s[i] == ':' && gap >= 0))
+            {
+                return false;
+            }
+
+            if (s[i] == ':')
+            {
+                gap = groups;
+                i++;
+            }
         }
 
-        if (s.ContainsAny('%', '[', '/') || !System.Net.IPAddress.TryParse(s, out System.Net.IPAddress? parsed) ||
-            parsed.AddressFamily != AddressFamily.InterNetworkV6)
+        // "::" stands for one group at least.
+        if (gap < 0 ? groups != Groups : groups >= Groups)
         {
             return false;
         }
 
-        Span<byte> bytes = stackalloc byte[16];
-        parsed.TryWriteBytes(bytes, out _);
-        result = Read(bytes, isV6: true);
+        result = V6(gap < 0 ? bits : OpenGap(bits, 16 * gap, 16 * (groups - gap)));
         return true;
+    }
+
+    /// <summary>Takes one group, or the dotted quad that may stand for the last two.</summary>
+    private static bool TryAppend(ReadOnlySpan<char> text, bool isLast, ref UInt128 bits, ref int groups)
+    {
+        if (isLast && text.Contains('.'))
+        {
+            if (groups > Groups - 2 || !TryParseV4(text, out IpAddress quad))
+            {
+                return false;
+            }
+
+            bits = (bits << 32) | quad.V4Value;
+            groups += 2;
+            return true;
+        }
+
+        // Not ushort.TryParse, which takes trailing NUL characters.
+        if (groups == Groups || text.Length is 0 or > 4 || text.ContainsAnyExcept(HexDigits))
+        {
+            return false;
+        }
+
+        bits = (bits << 16) | ushort.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        groups++;
+        return true;
+    }
+
+    /// <summary>Moves the bits before the gap to the top; a shift by 128 would be one by 0.</summary>
+    private static UInt128 OpenGap(UInt128 bits, int bitsBefore, int bitsAfter)
+    {
+        UInt128 before = bitsBefore == 0 ? 0 : (bits >> bitsAfter) << (128 - bitsBefore);
+        UInt128 after = bitsAfter == 0 ? 0 : bits & (UInt128.MaxValue >> (128 - bitsAfter));
+        return before | after;
     }
 
     private static bool TryParseV4(ReadOnlySpan<char> s, out IpAddress result)
@@ -106,13 +180,13 @@ public readonly record struct IpAddress(bool IsV6, UInt128 Bits) : ISpanParsable
 
             value = (value << 8) | octet;
             octets++;
-            if (octets == 4 && i == s.Length)
+            if (octets == 4)
             {
-                result = V4(value);
-                return true;
+                result = i == s.Length ? V4(value) : default;
+                return i == s.Length;
             }
 
-            if (octets == 4 || i >= s.Length || s[i++] != '.')
+            if (i >= s.Length || s[i++] != '.')
             {
                 return false;
             }
@@ -122,11 +196,116 @@ public readonly record struct IpAddress(bool IsV6, UInt128 Bits) : ISpanParsable
     /// <summary>Order: IPv4 before IPv6, then by number.</summary>
     public int CompareTo(IpAddress other) => IsV6 != other.IsV6 ? IsV6.CompareTo(other.IsV6) : Bits.CompareTo(other.Bits);
 
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <(IpAddress left, IpAddress right) => left.CompareTo(right) < 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <=(IpAddress left, IpAddress right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >(IpAddress left, IpAddress right) => left.CompareTo(right) > 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >=(IpAddress left, IpAddress right) => left.CompareTo(right) >= 0;
+
     /// <summary>Dotted quad, or RFC 5952 text.</summary>
     public override string ToString()
     {
-        Span<byte> bytes = stackalloc byte[16];
-        Write(bytes);
-        return new System.Net.IPAddress(bytes[..ByteCount]).ToString();
+        Span<char> text = stackalloc char[MaxTextLength];
+        return new string(text[..Format(text)]);
     }
+
+    /// <inheritdoc/>
+    public string ToString(string? format, IFormatProvider? formatProvider) => ToString();
+
+    /// <inheritdoc/>
+    public bool TryFormat(
+        Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider)
+    {
+        Span<char> text = stackalloc char[MaxTextLength];
+        int length = Format(text);
+        bool fits = text[..length].TryCopyTo(destination);
+        charsWritten = fits ? length : 0;
+        return fits;
+    }
+
+    private int Format(Span<char> text)
+    {
+        if (!IsV6)
+        {
+            return FormatV4(text, V4Value);
+        }
+
+        // RFC 5952 section 5: a dotted quad behind ::ffff:0:0/96, whose last half is an IPv4 address for certain.
+        if (Bits >> 32 == 0xFFFF)
+        {
+            const string Mapped = "::ffff:";
+            Mapped.CopyTo(text);
+            return Mapped.Length + FormatV4(text[Mapped.Length..], (uint)Bits);
+        }
+
+        return FormatV6(text);
+    }
+
+    private static int FormatV4(Span<char> text, uint value)
+    {
+        int length = 0;
+        for (int shift = 24; shift >= 0; shift -= 8)
+        {
+            ((byte)(value >> shift)).TryFormat(text[length..], out int written, default, CultureInfo.InvariantCulture);
+            length += written;
+            if (shift > 0)
+            {
+                text[length++] = '.';
+            }
+        }
+
+        return length;
+    }
+
+    private int FormatV6(Span<char> text)
+    {
+        (int gap, int gapGroups) = LongestZeroRun();
+        int length = 0;
+        for (int i = 0; i < Groups; i++)
+        {
+            if (i == gap)
+            {
+                text[length++] = ':';
+                text[length++] = ':';
+                i += gapGroups - 1;
+                continue;
+            }
+
+            if (i > 0 && i != gap + gapGroups)
+            {
+                text[length++] = ':';
+            }
+
+            Group(i).TryFormat(text[length..], out int written, "x", CultureInfo.InvariantCulture);
+            length += written;
+        }
+
+        return length;
+    }
+
+    /// <summary>RFC 5952 section 4.2: the longest run of zero groups, the first of equals, never one group
+    /// alone.</summary>
+    private (int Start, int Length) LongestZeroRun()
+    {
+        (int start, int length) = (-Groups, 1);
+        int run = 0;
+        for (int i = 0; i < Groups; i++)
+        {
+            run = Group(i) == 0 ? run + 1 : 0;
+            if (run > length)
+            {
+                (start, length) = (i - run + 1, run);
+            }
+        }
+
+        return (start, length);
+    }
+
+    private ushort Group(int i) => (ushort)(Bits >> (112 - (16 * i)));
 }

@@ -1,10 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace VSwitch.Wire;
 
 /// <summary>An address and a prefix length (CIDR, RFC 4632). The host bits may be set: <see cref="Network"/> clears them.</summary>
-public readonly record struct IpPrefix(IpAddress Address, int Length) : ISpanParsable<IpPrefix>
+/// <param name="Address">Any address of the prefix.</param>
+/// <param name="Length">How many leading bits decide: 0 to 32 or 128.</param>
+public readonly record struct IpPrefix(IpAddress Address, int Length)
+    : ISpanParsable<IpPrefix>, ISpanFormattable, IComparable<IpPrefix>
 {
+    /// <summary>The longest text of a prefix.</summary>
+    public const int MaxTextLength = IpAddress.MaxTextLength + 4;
+
     /// <summary>True for an IPv6 prefix.</summary>
     public bool IsV6 => Address.IsV6;
 
@@ -85,4 +92,32 @@ public readonly record struct IpPrefix(IpAddress Address, int Length) : ISpanPar
 
     /// <summary>ADDRESS/LENGTH.</summary>
     public override string ToString() => $"{Address}/{Length}";
+
+    /// <inheritdoc/>
+    public string ToString(string? format, IFormatProvider? formatProvider) => ToString();
+
+    /// <inheritdoc/>
+    public bool TryFormat(
+        Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider) =>
+        destination.TryWrite(CultureInfo.InvariantCulture, $"{Address}/{Length}", out charsWritten);
+
+    /// <summary>Order: by address (IPv4 first), then the shorter length: a network before those that it
+    /// contains.</summary>
+    public int CompareTo(IpPrefix other)
+    {
+        int byAddress = Address.CompareTo(other.Address);
+        return byAddress != 0 ? byAddress : Length.CompareTo(other.Length);
+    }
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <(IpPrefix left, IpPrefix right) => left.CompareTo(right) < 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <=(IpPrefix left, IpPrefix right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >(IpPrefix left, IpPrefix right) => left.CompareTo(right) > 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >=(IpPrefix left, IpPrefix right) => left.CompareTo(right) >= 0;
 }

@@ -4,7 +4,8 @@ namespace VSwitch.Wire;
 
 /// <summary>A 48-bit Ethernet address (IEEE 802). <see cref="Value"/> holds it as a number: the first byte on the wire
 /// is the most significant of the low 48 bits.</summary>
-public readonly record struct MacAddress(ulong Value) : ISpanParsable<MacAddress>, ISpanFormattable
+public readonly record struct MacAddress(ulong Value)
+    : ISpanParsable<MacAddress>, ISpanFormattable, IComparable<MacAddress>
 {
     /// <summary>ff:ff:ff:ff:ff:ff.</summary>
     public static readonly MacAddress Broadcast = new(0xFFFF_FFFF_FFFF);
@@ -66,6 +67,21 @@ public readonly record struct MacAddress(ulong Value) : ISpanParsable<MacAddress
 
     /// <summary>The value of a hexadecimal digit.</summary>
     private static int HexValue(char digit) => char.IsAsciiDigit(digit) ? digit - '0' : (digit | 0x20) - 'a' + 10;
+
+    /// <summary>Order: by number.</summary>
+    public int CompareTo(MacAddress other) => Value.CompareTo(other.Value);
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <(MacAddress left, MacAddress right) => left.CompareTo(right) < 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator <=(MacAddress left, MacAddress right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >(MacAddress left, MacAddress right) => left.CompareTo(right) > 0;
+
+    /// <summary>Order of <see cref="CompareTo"/>.</summary>
+    public static bool operator >=(MacAddress left, MacAddress right) => left.CompareTo(right) >= 0;
 
     /// <inheritdoc/>
     public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider)

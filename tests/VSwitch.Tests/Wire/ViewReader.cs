@@ -140,7 +140,9 @@ internal static class ViewReader
         {
             read += tcp.SourcePort + tcp.DestinationPort + (int)tcp.SequenceNumber + (int)tcp.AcknowledgmentNumber +
                 tcp.HeaderBytes + (int)tcp.Flags + tcp.Window + tcp.Checksum + tcp.UrgentPointer + tcp.Options.Length +
-                tcp.Payload.Length;
+                tcp.Payload.Length + (tcp.MaximumSegmentSize ?? 0) + (tcp.WindowScale ?? 0) +
+                (tcp.IsSackPermitted ? 1 : 0) +
+                (tcp.TryGetTimestamps(out uint clock, out uint echo) ? (int)(clock ^ echo) : 0);
         }
 
         if (UdpView.TryParse(bytes, isFirstFragment, out UdpView udp))
