@@ -11,6 +11,10 @@ namespace VSwitch.Devices.Memory;
 public sealed unsafe class MemoryDevice : IPacketDevice
 {
     private readonly ConcurrentQueue<WaitingFrame>[] _waiting;
+
+    /// <summary>By queue, a frame taken off it that found no buffer yet. Looking at a queue's head without taking it would do, but
+    /// a ConcurrentQueue that was looked at never uses its memory again. Owner: the worker that polls the queue.</summary>
+    private readonly WaitingFrame?[] _held;
     private readonly ConcurrentQueue<byte[]>[]? _recorded;
     private readonly MemoryFrameHandler? _onTransmit;
     private volatile VirtualWire? _wire;
@@ -32,6 +36,7 @@ public sealed unsafe class MemoryDevice : IPacketDevice
         Name = name;
         _onTransmit = onTransmit;
         _waiting = [.. Enumerable.Range(0, queueCount).Select(_ => new ConcurrentQueue<WaitingFrame>())];
+        _held = new WaitingFrame?[queueCount];
         _recorded = isRecording ? [.. Enumerable.Range(0, queueCount).Select(_ => new ConcurrentQueue<byte[]>())] : null;
         Capabilities = new DeviceCapabilities(queueCount, 65535, Offload: true);
     }
@@ -77,15 +82,15 @@ public sealed unsafe class MemoryDevice : IPacketDevice
     public int Receive(int queue, PacketPool pool, PacketBuffer** packets, int maxCount)
     {
         int count = 0;
-        while (count < maxCount && _waiting[queue].TryPeek(out WaitingFrame frame))
+        while (count < maxCount && TryTakeWaiting(queue, out WaitingFrame frame))
         {
             PacketBuffer* p = pool.Rent(frame.Length);
             if (p == null && FitsLater(pool, frame.Length))
             {
+                _held[queue] = frame;
                 break;
             }
 
-            _waiting[queue].TryDequeue(out _);
             if (p == null)
             {
                 Status.LostCount++;
@@ -171,6 +176,18 @@ public sealed unsafe class MemoryDevice : IPacketDevice
         new ReadOnlySpan<byte>(packet->Data, packet->Length).CopyTo(copy);
         waiting.Enqueue(new WaitingFrame(copy, packet->Length, packet->Offload, IsRented: true));
         return true;
+    }
+
+    private bool TryTakeWaiting(int queue, out WaitingFrame frame)
+    {
+        if (_held[queue] is WaitingFrame held)
+        {
+            _held[queue] = null;
+            frame = held;
+            return true;
+        }
+
+        return _waiting[queue].TryDequeue(out frame);
     }
 
     /// <summary>Whether a buffer for the frame is only in use, rather than absent from the pool.</summary>

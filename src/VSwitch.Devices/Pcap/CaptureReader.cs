@@ -56,14 +56,9 @@ public abstract class CaptureReader : IDisposable
         {
             return Detect(name, pipe);
         }
-        catch (Exception e)
+        catch
         {
             pipe.Complete();
-            if (e is not CaptureFormatException && CaptureFile.IsExpected(e))
-            {
-                throw new IOException($"{name}: cannot be read: {CaptureFile.Cause(name, e)}", e);
-            }
-
             throw;
         }
     }
@@ -143,16 +138,10 @@ public abstract class CaptureReader : IDisposable
 
     private static CaptureReader Detect(string name, PipeReader pipe)
     {
-        ReadResult result = Read(pipe);
-        while (result.Buffer.Length < MagicBytes && !result.IsCompleted)
-        {
-            pipe.AdvanceTo(result.Buffer.Start, result.Buffer.End);
-            result = Read(pipe);
-        }
-
+        ReadResult result = ReadBeginning(name, pipe);
         if (result.Buffer.Length < MagicBytes)
         {
-            throw new CaptureFormatException(
+            throw new IOException(
                 $"{name}: is no capture: it has {result.Buffer.Length} bytes; a pcap or pcapng file begins with 24 or more");
         }
 
@@ -166,8 +155,27 @@ public abstract class CaptureReader : IDisposable
 
         return PcapReader.IsMagic(value)
             ? new PcapReader(name, pipe, result.Buffer, result.IsCompleted)
-            : throw new CaptureFormatException($"{name}: is no capture: it begins with {value:x8}; " +
+            : throw new IOException($"{name}: is no capture: it begins with {value:x8}; " +
                 "expected pcap (a1b2c3d4, a1b23c4d, a1b2cd34) or pcapng (0a0d0d0a)");
+    }
+
+    private static ReadResult ReadBeginning(string name, PipeReader pipe)
+    {
+        try
+        {
+            ReadResult result = Read(pipe);
+            while (result.Buffer.Length < MagicBytes && !result.IsCompleted)
+            {
+                pipe.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+                result = Read(pipe);
+            }
+
+            return result;
+        }
+        catch (Exception e) when (CaptureFile.IsExpected(e))
+        {
+            throw new IOException($"{name}: cannot be read: {CaptureFile.Cause(name, e)}", e);
+        }
     }
 
     private static ReadResult Read(PipeReader pipe)
@@ -200,7 +208,4 @@ public abstract class CaptureReader : IDisposable
             return Fail($"cannot be read further: {CaptureFile.Cause(Name, e)}");
         }
     }
-
-    /// <summary>The stream is no capture; told apart from a stream that fails.</summary>
-    private sealed class CaptureFormatException(string message) : IOException(message);
 }

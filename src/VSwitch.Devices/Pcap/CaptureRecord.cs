@@ -7,8 +7,9 @@ public readonly ref struct CaptureRecord
     public ReadOnlySpan<byte> Bytes { get; init; }
 
     /// <summary>Nanoseconds since 1970, UTC, never negative. Seconds are unsigned, so pcap reaches 2106. A fraction of a second
-    /// and more, which some writers give, counts on: 10 s and 1 500 000 us are 11.5 s. A record without a time (pcapng's
-    /// simple packet block) has the time of the record before it, 0 when there is none.</summary>
+    /// and more, which pcap can hold but not mean, is taken for the last of its second: a damaged one could put time an hour
+    /// ahead, and a replay as recorded would wait for it. A record without a time (pcapng's simple packet block) has the time
+    /// of the record before it, 0 when there is none.</summary>
     public long TimestampNs { get; init; }
 
     /// <summary>Bytes that were on the wire, as the file says.</summary>

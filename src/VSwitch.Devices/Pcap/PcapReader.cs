@@ -15,6 +15,7 @@ internal sealed class PcapReader : CaptureReader
     private const int RecordHeaderBytes = 16;
     private const int KuznetzovHeaderBytes = 24;
     private const int MajorVersion = 2;
+    private const long NanosecondsPerSecond = 1_000_000_000;
 
     // The upper half of the word tells of frame check sequences.
     private const uint LinkTypeMask = 0xFFFF;
@@ -63,7 +64,8 @@ internal sealed class PcapReader : CaptureReader
             return available != 0 && Fail($"the file is cut off in a record header: {available} of {_headerBytes} bytes");
         }
 
-        long timestampNs = (U32(header) * 1_000_000_000L) + (U32(header[4..]) * _unitNs);
+        long fractionNs = Math.Min(U32(header[4..]) * _unitNs, NanosecondsPerSecond - _unitNs);
+        long timestampNs = (U32(header) * NanosecondsPerSecond) + fractionNs;
         uint captured = U32(header[8..]);
         uint original = U32(header[12..]);
         if (captured > MaxRecordBytes)
