@@ -3,8 +3,9 @@ using System.IO.Pipelines;
 namespace VSwitch.Devices.Pcap;
 
 /// <summary>Writes captures through a PipeWriter in blocks of 1 MiB, without allocating per frame: the same frames give the same
-/// bytes, with no name of a machine in them. One thread at a time. What cannot be written (a full disk, a closed pipe) is an
-/// IOException of the call that noticed, and of every Write and Flush after it; nothing is kept for another try.</summary>
+/// bytes, with no name of a machine in them. One thread at a time. What cannot be written (a full disk) is an IOException of
+/// the call that noticed, and of every Write and Flush after it; nothing is kept for another try. One case stays silent: on
+/// standard output the runtime's console stream takes a reader that has gone for the end of interest.</summary>
 public abstract class CaptureWriter : IDisposable
 {
     private const int BlockBytes = 1 << 20;
