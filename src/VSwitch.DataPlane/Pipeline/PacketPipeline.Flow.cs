@@ -17,9 +17,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const uint CarryAtBytes = 0x3E_0000;
     private const uint CarryAtPackets = 1000u << TrafficBytesBits;
 
-    /// <summary>State, and the marks that rule a short way out; the bytes between may be anything.</summary>
+    /// <summary>Both ends have acknowledged: their highest acknowledgments are known.</summary>
+    private const uint BothAcknowledged = 3 * (uint)TcpMarks.HasAcknowledged << 24;
+
+    /// <summary>State, and the marks that the short way asks for or that rule it out; the bytes between may be anything.</summary>
     private const uint PlainStandingMask =
-        0xFF | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
+        0xFF | BothAcknowledged | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
 
     /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
     private const uint PlainHeaderMask = 0x17F0;
@@ -177,7 +180,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         byte* l4 = p->Data + p->L4Offset;
         uint standing = *(uint*)&entry->State;
         uint header = *(ushort*)(l4 + 12) & PlainHeaderMask;
-        bool isPlain = (standing & PlainStandingMask) == (uint)FlowState.TcpEstablished &&
+        bool isPlain = (standing & PlainStandingMask) == ((uint)FlowState.TcpEstablished | BothAcknowledged) &&
             (header == 0x1050 || (header == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
         if (!isPlain)
         {
