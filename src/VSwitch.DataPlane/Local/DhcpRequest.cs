@@ -46,9 +46,6 @@ internal ref struct DhcpRequest
     /// <summary>Option 57, bytes of the IP packet that the client takes; 0 = none.</summary>
     public int MaxMessageBytes;
 
-    /// <summary>True for a client's message, false for a server's.</summary>
-    public readonly bool IsFromClient => Fixed[0] == BootRequest;
-
     /// <summary>The address that the client has by its own account (ciaddr).</summary>
     public readonly uint ClientAddress => MemoryMarshal.Read<uint>(Fixed[12..]);
 
@@ -62,13 +59,14 @@ internal ref struct DhcpRequest
     /// <summary>True when the client cannot take a frame to an address that it does not have yet (RFC 2131 section 4.1).</summary>
     public readonly bool WantsBroadcast => (Fixed[10] & 0x80) != 0;
 
-    /// <summary>Reads the body of a UDP packet; false when it is cut short, is not of Ethernet, or has an option of a wrong
+    /// <summary>Reads the body of a UDP packet; false when it is cut short, is a server's, is not of
+    /// Ethernet, or has an option of a wrong
     /// length. An option that comes twice counts the first time.</summary>
     public static bool TryRead(ReadOnlySpan<byte> body, out DhcpRequest request)
     {
         request = default;
         if (body.Length < FixedBytes || BinaryPrimitives.ReadUInt32BigEndian(body[CookieStart..]) != Cookie ||
-            body[1] != Ethernet || body[2] != EthernetAddressBytes)
+            body[0] != BootRequest || body[1] != Ethernet || body[2] != EthernetAddressBytes)
         {
             return false;
         }

@@ -88,7 +88,7 @@ internal static unsafe class DhcpResponder
 
         // Of relays only the ENI itself may stand behind one: what is behind another has no address here.
         bool isDirect = request.RelayAddress == 0 || client.Owns(request.RelayAddress);
-        DhcpVerdict verdict = request.IsFromClient && isDirect ? Judge(request, client) : DhcpVerdict.Consume;
+        DhcpVerdict verdict = isDirect ? Judge(request, client) : DhcpVerdict.Consume;
         if (verdict != DhcpVerdict.Consume)
         {
             frameBytes = Write(verdict, request, source, client, frame, roomBytes);

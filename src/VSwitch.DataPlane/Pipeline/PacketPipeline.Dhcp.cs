@@ -38,14 +38,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return false;
         }
 
-        bool isOwn = isV6 ? Ip6Family.Owns(_snapshot, p->InPort, Ip6Family.Source(p))
-            : Ip4Family.Source(p) == 0 || Ip4Family.Owns(_snapshot, p->InPort, Ip4Family.Source(p));
         bool hasAny = isV6 ? subnet.Router6 != default : eni->Ip4Count > 0;
-        if (!isOwn)
-        {
-            Drop(p, DropReason.SpoofedIp);
-        }
-        else if (!subnet.Dhcp.IsEnabled || !hasAny)
+        if (!subnet.Dhcp.IsEnabled || !hasAny)
         {
             Consume(p);
         }
@@ -64,12 +58,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private bool IsForDhcp4(PacketBuffer* p, Subnet subnet)
     {
         ulong mac = *(ulong*)p->Data & MacMask;
+        uint source = Ip4Family.Source(p);
         uint destination = Ip4Family.Destination(p);
-        return destination == uint.MaxValue ? (mac & 1) != 0
-            : destination == subnet.Router4 && destination != 0 && mac == _snapshot.GatewayMac;
+        bool isOwn = Ip4Family.Owns(_snapshot, p->InPort, source);
+        return destination == uint.MaxValue ? (mac & 1) != 0 && (isOwn || source == 0)
+            : isOwn && destination == subnet.Router4 && mac == _snapshot.GatewayMac;
     }
 
-    private static bool IsForDhcp6(PacketBuffer* p) => (p->Data[0] & 1) != 0 && Ip6Family.Destination(p) == AllDhcpServers;
+    private bool IsForDhcp6(PacketBuffer* p) => (p->Data[0] & 1) != 0 && Ip6Family.Destination(p) == AllDhcpServers &&
+        Ip6Family.Source(p) == new RawIp6(LinkLocalFirst, _snapshot.Enis[p->InPort].LinkLocalLow);
 
     /// <summary>A checksum of 0 means none over IPv4, and is wrong over IPv6 (RFC 768, RFC 8200 section 8.1). One that the guest
     /// left to its device (offload) is not there yet.</summary>
