@@ -145,7 +145,7 @@ public class LabPlanTests
 
     private static string CommandsOf(string tap) =>
         string.Join('\n', Text(Plan(Yaml)).Where(c => c.Contains($"dev {tap}", StringComparison.Ordinal) ||
-            (tap == "t-eth1" && c.Contains(" rule ", StringComparison.Ordinal))));
+            c.EndsWith($"; true {tap}", StringComparison.Ordinal) || (tap == "t-eth1" && c.Contains(" rule ", StringComparison.Ordinal))));
 
     private static IEnumerable<string> Text(LabPlan plan) => plan.Commands.Select(c => string.Join(' ', c));
 
