@@ -16,6 +16,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         // TryHit may have dropped or sent the packet only when it said so; here it is untouched.
+        if (TryHandleDhcp(p))
+        {
+            return;
+        }
+
         DropReason reason = CheckStateless<TAddress, TFamily>(p, out bool isRouted, out bool isLocal);
         if (_tracer.IsEnabled)
         {
