@@ -44,7 +44,7 @@ public class TcpWindowTests
 
         // A little beyond passes, for the receiver may take it; far beyond does not.
         Assert.Equal(Ignore, talk.C("PA", 1012, 1, 10));
-        Assert.Equal(Accept, talk.S("A", 1, 1022));
+        Assert.Equal(Accept, talk.S("A", 1, 1022, 0, 1000));
         Assert.Equal(Invalid, talk.C("PA", 4000, 1, 21));
         Assert.Equal(Invalid, talk.C("PA", 200_000, 1, 10));
     }
