@@ -10,11 +10,11 @@ internal static class HostSummary
 {
     public static object ToJson(SwitchHost host)
     {
-        var ports = new Dictionary<string, PortCounters>(StringComparer.Ordinal);
+        var ports = new Dictionary<string, (PortCounters Counters, int Held)>(StringComparer.Ordinal);
         var drops = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach ((string name, int port) in Ports(host))
         {
-            ports[name] = host.Workers.Sum(port);
+            ports[name] = (host.Workers.Sum(port), host.Workers.HeldOf(port));
             foreach ((DropReason reason, long count) in Drops(host, port))
             {
                 drops[reason.Name()] = drops.GetValueOrDefault(reason.Name()) + count;
@@ -25,15 +25,16 @@ internal static class HostSummary
         {
             Ports = ports.ToDictionary(p => p.Key, p => new
             {
-                Received = p.Value.ReceivedPackets,
-                Sent = p.Value.SentPackets,
-                p.Value.Forwarded,
-                p.Value.Answered,
-                p.Value.Consumed,
-                p.Value.Dropped,
-                p.Value.Generated,
-                p.Value.ReceivedBytes,
-                p.Value.SentBytes,
+                Received = p.Value.Counters.ReceivedPackets,
+                Sent = p.Value.Counters.SentPackets,
+                p.Value.Counters.Forwarded,
+                p.Value.Counters.Answered,
+                p.Value.Counters.Consumed,
+                p.Value.Counters.Dropped,
+                p.Value.Held,
+                p.Value.Counters.Generated,
+                p.Value.Counters.ReceivedBytes,
+                p.Value.Counters.SentBytes,
             }),
             Drops = drops,
             Connections = host.Workers.ConnectionCount,
