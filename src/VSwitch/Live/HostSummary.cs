@@ -51,12 +51,12 @@ internal static class HostSummary
     public static void Print(SwitchHost host)
     {
         Table table = new Table().Border(TableBorder.Rounded)
-            .AddColumns("port", "received", "forwarded", "answered", "consumed", "dropped", "sent", "drop reasons");
+            .AddColumns("port", "received", "forwarded", "answered", "consumed", "dropped", "held", "sent", "drop reasons");
         foreach ((string name, int port) in Ports(host))
         {
             PortCounters c = host.Workers.Sum(port);
             string reasons = string.Join(", ", Drops(host, port).Select(d => $"{d.Reason.Name()} {d.Count}"));
-            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, c.SentPackets }
+            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, host.Workers.HeldOf(port), c.SentPackets }
                 .Select(n => n.ToString(CultureInfo.InvariantCulture))];
             table.AddRow([Markup.Escape(name), .. numbers, reasons]);
         }
