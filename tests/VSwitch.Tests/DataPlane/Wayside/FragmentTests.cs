@@ -229,7 +229,7 @@ public class FragmentTests
         ? ((frame[56] << 8) | frame[57]) & 0xFFF8
         : (((frame[20] << 8) | frame[21]) & 0x1FFF) * 8;
 
-    private static void Renumber(byte[] frame, ushort id)
+    internal static void Renumber(byte[] frame, ushort id)
     {
         (frame[18], frame[19], frame[24], frame[25]) = ((byte)(id >> 8), (byte)id, 0, 0);
         ushort checksum = OnesComplement.Checksum(frame.AsSpan(14, 20));

@@ -40,6 +40,27 @@ public class WorkerCountTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>More datagrams at once than there is room for: who gives way does not depend on the workers either.</summary>
+    [Fact]
+    public void A_flood_of_datagrams_ends_the_same()
+    {
+        var random = new Random(Seeded.Take("worker count, flood", output.WriteLine));
+        Way[] ways = [Way.Named("within a subnet"), Way.Named("between subnets"), Way.Named("in by an EIP")];
+        byte[][][] fragments = [.. ways.Select(way => way.Fragments(60, 24).ToArray())];
+        var traffic = new (string Port, byte[] Frame, long AtNs)[30_000];
+        for (int i = 0; i < traffic.Length; i++)
+        {
+            int way = random.Next(8) == 0 ? random.Next(3) : 0;
+            byte[] frame = [.. fragments[way][random.Next(fragments[way].Length)]];
+            FragmentTests.Renumber(frame, (ushort)random.Next(20_000));
+            traffic[i] = (ways[way].InPort, frame, Way.Start + (i * 30_000L));
+        }
+
+        string[] one = Run(traffic, 1);
+        Assert.Contains(one, end => end.Contains(" sent ", StringComparison.Ordinal));
+        Assert.Equal(one, Run(traffic, 3));
+    }
+
     [Fact]
     public void A_replay_drops_what_is_held_at_its_end_and_adds_up()
     {
