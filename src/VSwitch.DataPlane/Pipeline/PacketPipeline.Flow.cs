@@ -10,8 +10,7 @@ namespace VSwitch.DataPlane.Pipeline;
 /// one line of the table's index, one line of its entry, and an action that it shares with others.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private const PacketFlags NeedsAdmit =
-        PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.LaterFragment | PacketFlags.Fragment;
+    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
     private const int TrafficBytesBits = 22;
     private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
     private const uint CarryAtBytes = 0x3E_0000;
@@ -145,9 +144,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
-        if (p->L3Length > action->MtuBytes && IsTooLong(p, action->MtuBytes))
+        if (p->L3Length > action->MtuBytes && RefuseTooLong(p, action->MtuBytes, action->OutPort))
         {
-            Drop(p, DropReason.MtuExceeded);
             return HitOutcome.Done;
         }
 
@@ -406,12 +404,5 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         entry->BytesDown += entry->TrafficDown & TrafficBytesMask;
         entry->TrafficUp = 0;
         entry->TrafficDown = 0;
-    }
-
-    private void RememberFragment(PacketBuffer* p, FlowEntry* entry)
-    {
-        FlowTable table = (p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4;
-        var owner = new FragmentOwner(_pool.Worker, table.NumberOf(entry), entry->Hash, entry->KeyHigh);
-        _fragments.Remember(FragmentKeyOf(p), owner, _nowMs);
     }
 }

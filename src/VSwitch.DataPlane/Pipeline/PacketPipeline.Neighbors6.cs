@@ -183,6 +183,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Asks for an IPv6 neighbour on the internet side by its solicited-node address (RFC 4861 section 7.2.2).</summary>
     private void AskNeighbor(RawIp6 address)
     {
+        _askedNextHop = address;
         if (_internet.Own6.Length == 0 || !_shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000))
         {
             return;
