@@ -123,6 +123,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
+            : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
             : p->L3Length > action->MtuBytes ? DropReason.MtuExceeded
             : (action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action) ? DropReason.EipBandwidth
             : DropReason.None;

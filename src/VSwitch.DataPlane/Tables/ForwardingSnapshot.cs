@@ -50,6 +50,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>EIPs by index, from 1.</summary>
     public Eip* Eips { get; }
 
+    /// <summary>Grows with each compilation; tells what an older policy made.</summary>
+    public uint Version { get; init; } = 1;
+
     /// <summary>Names of the ports, for people.</summary>
     public required string[] PortNames { get; init; }
 
@@ -82,6 +85,9 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Compiled rules.</summary>
     public required SecurityGroupTable SecurityGroups { get; init; }
+
+    /// <summary>Compiled network ACLs.</summary>
+    public NetworkAclTable NetworkAcls { get; init; } = NetworkAclTable.Empty;
 
     /// <summary>The public side; without an <c>internet</c> section one with no address and no route.</summary>
     public required InternetSide Internet { get; init; }
