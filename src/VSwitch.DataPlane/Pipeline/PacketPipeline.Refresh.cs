@@ -122,7 +122,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return why != null;
     }
 
-    /// <summary>True when the ENI that opened the connection is still the same one and has its address.</summary>
+    /// <summary>True when the ENI that opened the connection is still the same one and has its address. An EIP that is bound no
+    /// longer is the routes' affair (<c>eip-unbound</c>).</summary>
     private bool HasOpener<TAddress, TFamily>(in Opening<TAddress> opening, uint seenIn)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
@@ -139,7 +140,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         return opening.IsHairpin
-            ? _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Source)].Port == opening.Port
+            ? _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Source)].Port is var holder && (holder == 0 || holder == opening.Port)
             : eni->Vpc == opening.Space &&
                 (TFamily.Owns(_snapshot, opening.Port, opening.Source) || (eni->Flags & EniFlags.Transit) != 0);
     }
@@ -163,7 +164,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (opening.IsHairpin)
         {
-            return _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port == port;
+            int holder = _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port;
+            return holder == 0 || holder == port;
         }
 
         bool isLed = opening.IsRouted

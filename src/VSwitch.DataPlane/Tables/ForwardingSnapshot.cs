@@ -104,6 +104,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Rates of the token buckets that <see cref="Eips"/> name.</summary>
     public required BucketRate[] BucketRates { get; init; }
 
+    /// <summary>Version of the snapshot in which a port's ENI appeared; 0 for the internet side and for holes.</summary>
+    public uint PortSince(int port) => Enis[port].Since;
+
     /// <summary>Key of an IPv4 address in a VPC (raw address).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Ip4Key(int vpc, uint raw) => ((ulong)(uint)vpc << 32) | raw;
