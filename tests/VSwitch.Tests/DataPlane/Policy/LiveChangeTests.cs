@@ -141,6 +141,24 @@ public sealed class LiveChangeTests
     }
 
     [Fact]
+    public void A_prefix_list_in_a_groups_rule_follows_the_list_and_is_no_change_of_the_groups_rules()
+    {
+        string Text(string mode, string cidr) => PolicyLab.Text(
+            more: $"prefixLists: [{{ name: friends, cidrs: [{cidr}] }}]",
+            group: $"liveConnections: {mode}, ingress: [{{ protocol: all, source: \"prefixList:friends\" }}]");
+        using var lab = new PolicyLab(Text("recheck", $"{A}/32"));
+        lab.Establish("a", A, B, "b");
+        lab.Drops("a2", lab.From("a2", "10.0.1.11", B).Udp(1, 2), DropReason.SecurityGroupIngress);
+        lab.Change(Text("recheck", "10.0.1.11/32"));
+        lab.Drops("b", lab.Reply("b", B, A), DropReason.SecurityGroupIngress);
+        lab.Passes("a2", lab.From("a2", "10.0.1.11", B).Udp(1, 2), "b");
+        lab.Change(Text("cut", "10.0.1.11/32"));
+        lab.Change(Text("cut", "10.0.1.0/24"));
+        lab.Passes("b", lab.From("b", B, "10.0.1.11").Udp(2, 1), "a2");
+        lab.Establish("a", A, B, "b");
+    }
+
+    [Fact]
     public void An_eni_that_leaves_takes_its_connections_with_it_and_no_others()
     {
         using var lab = new PolicyLab(PolicyLab.Text());
