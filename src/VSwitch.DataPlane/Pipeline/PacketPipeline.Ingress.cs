@@ -76,6 +76,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Key4(p, eni, port, ports, kind);
             if ((p->Flags & PacketFlags.IcmpError) != 0)
             {
+                // Which way the error's own addresses sort says nothing of the quoted ones.
+                p->Flags &= ~PacketFlags.Swapped;
                 KeyOfQuote(p);
             }
 
