@@ -1,6 +1,6 @@
 using VSwitch.ControlPlane.Config;
-using VSwitch.Devices.Linux;
 using VSwitch.DataPlane.Tables;
+using VSwitch.Devices.Linux;
 using VSwitch.Live;
 using VSwitch.Testing;
 using VSwitch.Wire;
