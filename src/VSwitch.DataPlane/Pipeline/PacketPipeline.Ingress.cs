@@ -115,7 +115,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 p->Flags |= PacketFlags.NoKey;
             }
         }
-        else if (Ip4Family.EipOf(_snapshot, destination) != 0)
+        else if (Ip4Family.EipOf(_snapshot, destination) != 0 && (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac)
         {
             int from = Ip4Family.EipOfPrivate(_snapshot, port, source);
             if (from != 0)
