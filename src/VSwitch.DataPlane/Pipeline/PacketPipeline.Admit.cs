@@ -130,6 +130,49 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(p, isRouted);
+        FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
+        if (state == FlowState.Free)
+        {
+            if (_tracer.IsEnabled)
+            {
+                _tracer.Note(PipelineStage.Connection, "no known connection, and this packet may not open one");
+            }
+
+            Drop(p, DropReason.ConnectionInvalid);
+            return;
+        }
+
+        DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
+        if (reason != DropReason.None)
+        {
+            EndUnopened(p, reason, isRouted);
+            return;
+        }
+
+        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
+        if (p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
+        {
+            return;
+        }
+
+        int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
+        FlowEntry* entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
+        if (entry == null)
+        {
+            Drop(p, DropReason.ConnectionTableFull);
+            return;
+        }
+
+        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        Install(p, entry, state, opening.Selector, decision, isRouted);
+        TryForward(p, entry, ActionOf(p, entry));
+    }
+
+    private Opening<TAddress> OpeningOf<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
         var opening = new Opening<TAddress>
         {
@@ -148,59 +191,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptIngressRule = SecurityGroupTable.NoRule,
         };
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
-        FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
-        if (state == FlowState.Free)
-        {
-            if (_tracer.IsEnabled)
-            {
-                _tracer.Note(PipelineStage.Connection, "no known connection, and this packet may not open one");
-            }
+        return opening;
+    }
 
-            Drop(p, DropReason.ConnectionInvalid);
-            return;
+    /// <summary>Policy does not let the packet open a connection: waits for its next hop, or ends with the answer a router owes.
+    /// </summary>
+    private void EndUnopened(PacketBuffer* p, DropReason reason, bool isRouted)
+    {
+        switch (reason)
+        {
+            case DropReason.TtlExpired:
+                ExpireTtl(p);
+                return;
+            case DropReason.NeighborUnresolved:
+                HoldForNeighbor(p);
+                return;
+            case DropReason.NoRoute when isRouted && p->InPort != 0:
+                SendError(p, RouterError.NetUnreachable);
+                break;
         }
 
-        DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
-        if (reason == DropReason.TtlExpired)
-        {
-            ExpireTtl(p);
-            return;
-        }
-
-        if (reason == DropReason.NeighborUnresolved)
-        {
-            HoldForNeighbor(p);
-            return;
-        }
-
-        if (reason == DropReason.NoRoute && isRouted && p->InPort != 0)
-        {
-            SendError(p, RouterError.NetUnreachable);
-        }
-
-        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
-        if (reason == DropReason.None && p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
-        {
-            return;
-        }
-
-        FlowEntry* entry = null;
-        if (reason == DropReason.None)
-        {
-            int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
-            entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
-            reason = entry == null ? DropReason.ConnectionTableFull : DropReason.None;
-        }
-
-        if (reason != DropReason.None)
-        {
-            Drop(p, reason);
-            return;
-        }
-
-        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
-        Install(p, entry, state, opening.Selector, decision, isRouted);
-        TryForward(p, entry, ActionOf(p, entry));
+        Drop(p, reason);
     }
 
     private void Install(

@@ -111,8 +111,17 @@ public sealed class PolicyLab : IDisposable
         Assert.True(
             outcome.Kind == OutcomeKind.Dropped && outcome.DropReason == reason,
             $"{port}: {outcome.Kind} {outcome.DropReason}, expected {reason}");
-        Assert.Empty(outcome.Sent);
         Assert.Equal(bytes, _switch.LastDropped);
+        if (reason == DropReason.NoRoute)
+        {
+            // The router says so (order of checks, section 4, miss, 3): destination unreachable, to the sender alone.
+            (string to, byte[] error) = Assert.Single(outcome.Sent);
+            Assert.Equal((port, 1, 3, 0), (to, error[14 + 9], error[34], error[35]));
+        }
+        else
+        {
+            Assert.Empty(outcome.Sent);
+        }
     }
 
     public ReferenceOutcome Send(string port, byte[] frame)
