@@ -48,7 +48,8 @@ internal sealed class ReferenceConnection(ReferenceTuple tuple)
 
     public int Generation { get; set; }
 
-    public ReferenceTcpState TcpState { get; set; }
+    /// <summary>TCP's state and windows; null for the other protocols.</summary>
+    public ReferenceTcpTrack? Tcp { get; set; }
 
     public bool IsReplySeen { get; set; }
 
@@ -115,7 +116,7 @@ internal sealed class ReferenceConnections
     {
         TimeSpan timeout = connection.Tuple.Protocol switch
         {
-            6 => TcpTimeout(connection.TcpState, timeouts),
+            6 => TcpTimeout(connection.Tcp!.State, timeouts),
             17 => connection.IsReplySeen ? timeouts.UdpStream : timeouts.Udp,
             1 when !connection.Tuple.Source.Address.IsV6 => timeouts.Icmp,
             58 when connection.Tuple.Source.Address.IsV6 => timeouts.Icmp,

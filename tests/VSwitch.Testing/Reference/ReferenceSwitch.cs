@@ -225,9 +225,9 @@ public sealed class ReferenceSwitch
 
     private void Commit(ReferencePacket packet, ReferenceTuple tuple, ReferenceConnection connection, ReferenceVerdict verdict)
     {
+        connection.Tcp = verdict.Tcp ?? connection.Tcp;
         if (verdict.Refreshes)
         {
-            connection.TcpState = verdict.TcpState;
             connection.IsReplySeen |= !connection.IsOriginal(tuple);
             connection.RefreshedMs = NowMs;
         }
@@ -244,7 +244,7 @@ public sealed class ReferenceSwitch
 
     private ReferenceOutcome Miss(ReferencePacket packet, ReferenceWay way, ReferenceTuple tuple)
     {
-        if (!ReferenceState.MayOpen(packet, IsLoose(way, packet)))
+        if (!ReferenceState.MayOpen(packet, () => IsLoose(way, packet)))
         {
             return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
         }
@@ -304,7 +304,7 @@ public sealed class ReferenceSwitch
             IcmpType = packet.IsIcmp ? packet.IcmpType : null,
             IcmpCode = packet.IsIcmp ? packet.IcmpCode : null,
             Generation = _generation,
-            TcpState = ReferenceState.FirstState(packet),
+            Tcp = ReferenceState.First(packet),
             RefreshedMs = NowMs,
         };
         _connections.Add(connection);

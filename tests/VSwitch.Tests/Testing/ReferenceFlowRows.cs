@@ -222,7 +222,7 @@ internal static class ReferenceFlowRows
                     .Tcp(40000, 443, Syn).Build()),
             In("internet", Frames.Tcp(ToWeb, 443, 40000, SynAck), "forwarded web",
                 Frames.Begin(new FrameAddresses(Gateway, MacOf("web"), Friend, Ip("10.0.1.10")), 63)
-                    .Tcp(443, 40000, SynAck).Build())),
+                    .Tcp(443, 40000, SynAck, tcp => tcp with { Acknowledgment = 1 }).Build())),
         Row("a secondary address has its own EIP",
             In("web", Frames.Udp(Routed("web", "10.0.1.20", "203.0.113.5"), 1, 2), "forwarded internet",
                 Addresses(Ip("198.51.100.14"), Friend))),

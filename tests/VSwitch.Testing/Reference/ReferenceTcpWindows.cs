@@ -1,0 +1,384 @@
+using System.Buffers.Binary;
+
+namespace VSwitch.Testing.Reference;
+
+/// <summary>What section 11 asks of a TCP segment. Sequence numbers wrap at 2^32.</summary>
+/// <param name="Flags">Its flags.</param>
+/// <param name="Sequence">First sequence number.</param>
+/// <param name="End">Sequence plus data, SYN and FIN.</param>
+/// <param name="Ack">Acknowledgement field.</param>
+/// <param name="Window">Window field, not scaled.</param>
+/// <param name="Scale">Window scale option, at most 14; null without one.</param>
+/// <param name="SackPermitted">It has the SACK-permitted option.</param>
+/// <param name="SackEdge">Right edge of the last SACK block; null without one.</param>
+internal sealed record ReferenceSegment(
+    TcpBits Flags, uint Sequence, uint End, uint Ack, uint Window, int? Scale, bool SackPermitted, uint? SackEdge)
+{
+    private const int LargestScale = 14;
+
+    public bool IsSyn => Flags.HasFlag(TcpBits.Syn);
+
+    public bool IsAck => Flags.HasFlag(TcpBits.Ack);
+
+    public bool IsRst => Flags.HasFlag(TcpBits.Rst);
+
+    public static ReferenceSegment Of(ReferencePacket packet)
+    {
+        int at = packet.L4;
+        int header = (packet.Frame[at + 12] >> 4) * 4;
+        uint sequence = BinaryPrimitives.ReadUInt32BigEndian(packet.Frame.AsSpan(at + 4));
+        uint end = sequence + (uint)(packet.End - at - header);
+        end += packet.TcpFlags.HasFlag(TcpBits.Syn) ? 1u : 0;
+        end += packet.TcpFlags.HasFlag(TcpBits.Fin) ? 1u : 0;
+        var segment = new ReferenceSegment(
+            packet.TcpFlags, sequence, end, BinaryPrimitives.ReadUInt32BigEndian(packet.Frame.AsSpan(at + 8)),
+            (uint)packet.U16(at + 14), null, false, null);
+        return segment.WithOptions(packet.Frame.AsSpan((at + 20)..(at + header)));
+    }
+
+    private ReferenceSegment WithOptions(ReadOnlySpan<byte> options)
+    {
+        ReferenceSegment segment = this;
+        while (options.Length > 0 && options[0] != 0)
+        {
+            if (options[0] == 1)
+            {
+                options = options[1..];
+                continue;
+            }
+
+            if (options.Length < 2 || options[1] < 2 || options[1] > options.Length)
+            {
+                break;
+            }
+
+            int length = options[1];
+            segment = (options[0], length) switch
+            {
+                (3, 3) => segment with { Scale = Math.Min((int)options[2], LargestScale) },
+                (4, 2) => segment with { SackPermitted = true },
+                (5, >= 10) when length % 8 == 2 =>
+                    segment with { SackEdge = BinaryPrimitives.ReadUInt32BigEndian(options[(length - 4)..]) },
+                _ => segment,
+            };
+            options = options[length..];
+        }
+
+        return segment;
+    }
+}
+
+/// <summary>What is known of one direction of a TCP connection.</summary>
+internal sealed record ReferenceTcpSide
+{
+    /// <summary>Highest sequence number seen, plus one.</summary>
+    public uint End { get; set; }
+
+    /// <summary>Highest that the other end's window allows.</summary>
+    public uint MaxEnd { get; set; }
+
+    /// <summary>Largest window offered; 0 = it has not spoken.</summary>
+    public uint MaxWin { get; set; }
+
+    /// <summary>Highest acknowledgement sent; null before the first.</summary>
+    public uint? MaxAck { get; set; }
+
+    /// <summary>Window scale; null = it sent none.</summary>
+    public int? Scale { get; set; }
+
+    public bool SackPermitted { get; set; }
+}
+
+/// <summary>A SYN of the opener that was let through into a connection that is open.</summary>
+internal sealed record ReferenceRememberedSyn(uint End, uint Window, int? Scale, bool SackPermitted, bool AwaitsChallenge);
+
+/// <summary>State of a TCP connection; a copy of it is judged, and taken over when the packet has left.</summary>
+internal sealed record ReferenceTcpTrack
+{
+    public ReferenceTcpState State { get; set; }
+
+    public ReferenceTcpSide Opener { get; init; } = new();
+
+    public ReferenceTcpSide Responder { get; init; } = new();
+
+    /// <summary>First sequence number of the opener's SYN.</summary>
+    public uint FirstSequence { get; set; }
+
+    /// <summary>Began in mid-stream: windows are judged for RST alone.</summary>
+    public bool IsPickedUp { get; init; }
+
+    /// <summary>Both ends sent a SYN before one was answered.</summary>
+    public bool IsSimultaneous { get; set; }
+
+    public ReferenceRememberedSyn? RememberedSyn { get; set; }
+
+    /// <summary>Acknowledgement of a challenge ACK in SYN_SENT.</summary>
+    public uint? ChallengeAck { get; set; }
+
+    /// <summary>The first segment of a connection.</summary>
+    public static ReferenceTcpTrack Begin(ReferenceSegment segment)
+    {
+        ReferenceTcpState state = ReferenceTcp.Next(original: true, ReferenceTcp.ClassOf(segment.Flags), ReferenceTcpState.None);
+        var track = new ReferenceTcpTrack { State = state, IsPickedUp = !segment.IsSyn };
+        if (segment.IsSyn)
+        {
+            track.FirstSequence = segment.Sequence;
+            SetFromSyn(track.Opener, segment);
+        }
+        else
+        {
+            SetFromMidStream(track.Opener, segment);
+            (track.Responder.End, track.Responder.MaxEnd) = (segment.Ack, segment.Ack);
+        }
+
+        return track;
+    }
+
+    public ReferenceTcpTrack Copy() => this with { Opener = Opener with { }, Responder = Responder with { } };
+
+    /// <summary>A side's first SYN, or one that begins it anew.</summary>
+    public static void SetFromSyn(ReferenceTcpSide side, ReferenceSegment syn)
+    {
+        (side.End, side.MaxEnd, side.MaxWin) = (syn.End, syn.End, Math.Max(syn.Window, 1));
+        (side.Scale, side.SackPermitted, side.MaxAck) = (syn.Scale, syn.SackPermitted, null);
+    }
+
+    /// <summary>A side that is seen for the first time in mid-stream.</summary>
+    public static void SetFromMidStream(ReferenceTcpSide side, ReferenceSegment segment)
+    {
+        (side.End, side.MaxWin) = (segment.End, Math.Max(segment.Window, 1));
+        side.MaxEnd = side.End + side.MaxWin;
+    }
+}
+
+/// <summary>Judges the segments of a connection (section 11).</summary>
+internal sealed class ReferenceTcpJudge
+{
+    private const uint LeastAckWindow = 66_000;
+
+    private readonly ReferenceSegment _segment;
+    private readonly ReferenceTcpClass _kind;
+    private readonly ReferenceTcpTrack _track;
+    private readonly bool _isOriginal;
+    private readonly ReferenceTcpSide _sender;
+    private readonly ReferenceTcpSide _receiver;
+
+    private ReferenceTcpJudge(ReferenceSegment segment, ReferenceTcpTrack track, bool isOriginal)
+    {
+        (_segment, _track, _isOriginal) = (segment, track.Copy(), isOriginal);
+        _kind = ReferenceTcp.ClassOf(segment.Flags);
+        (_sender, _receiver) = isOriginal ? (_track.Opener, _track.Responder) : (_track.Responder, _track.Opener);
+    }
+
+    /// <summary>What the windows say: I and III refuse, II and IV let pass without a change.</summary>
+    private enum Place
+    {
+        Outside,
+        Late,
+        Inside,
+    }
+
+    public static ReferenceVerdict Judge(ReferenceSegment segment, ReferenceTcpTrack track, bool isOriginal) =>
+        new ReferenceTcpJudge(segment, track, isOriginal).Decide();
+
+    /// <summary>a is behind b.</summary>
+    private static bool After(uint a, uint b) => (int)(a - b) > 0;
+
+    private static uint Later(uint a, uint b) => After(b, a) ? b : a;
+
+    private ReferenceVerdict Decide()
+    {
+        ReferenceTcpState state = _track.State;
+        ReferenceTcpState next = ReferenceTcp.Next(_isOriginal, _kind, state);
+        if (!ReferenceTcp.AreGood(_segment.Flags) || next == ReferenceTcpState.Invalid)
+        {
+            return ReferenceVerdict.Invalid;
+        }
+
+        if (next == ReferenceTcpState.SynSent && state is ReferenceTcpState.TimeWait or ReferenceTcpState.Close)
+        {
+            return ReferenceVerdict.Restart;
+        }
+
+        if (next == ReferenceTcpState.Ignore)
+        {
+            return Ignored();
+        }
+
+        if (_kind == ReferenceTcpClass.Rst)
+        {
+            return Reset();
+        }
+
+        bool isChallenge = state == ReferenceTcpState.LastAck && _kind == ReferenceTcpClass.Ack && !_isOriginal &&
+            _track.RememberedSyn?.AwaitsChallenge == true;
+        if (isChallenge)
+        {
+            _track.RememberedSyn = _track.RememberedSyn! with { AwaitsChallenge = false };
+            return Unmoved();
+        }
+
+        bool isAnswerToSyn = state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.SynAck;
+        if (isAnswerToSyn && !AcknowledgesSyn(_segment.Ack))
+        {
+            return ReferenceVerdict.Invalid;
+        }
+
+        return Move(state, next);
+    }
+
+    /// <summary>Passes by the table's IGNORE; what it might mean later is remembered.</summary>
+    private ReferenceVerdict Ignored()
+    {
+        if (_kind == ReferenceTcpClass.Syn && _isOriginal)
+        {
+            _track.RememberedSyn = new ReferenceRememberedSyn(
+                _segment.End, _segment.Window, _segment.Scale, _segment.SackPermitted,
+                AwaitsChallenge: _track.State == ReferenceTcpState.LastAck);
+        }
+        else if (_kind == ReferenceTcpClass.SynAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
+        {
+            return Resynchronise(syn);
+        }
+        else if (_kind == ReferenceTcpClass.Ack && _track.State == ReferenceTcpState.SynSent)
+        {
+            _track.ChallengeAck = _segment.Ack;
+        }
+
+        return Unmoved();
+    }
+
+    /// <summary>Both ends began anew: the numbers are those of the SYN that was let through and of this SYN+ACK.</summary>
+    private ReferenceVerdict Resynchronise(ReferenceRememberedSyn syn)
+    {
+        ReferenceTcpSide opener = _track.Opener;
+        (opener.End, opener.MaxEnd, opener.MaxWin) = (syn.End, syn.End, Math.Max(syn.Window, 1));
+        (opener.Scale, opener.SackPermitted, opener.MaxAck) = (syn.Scale, syn.SackPermitted, null);
+        ReferenceTcpTrack.SetFromSyn(_track.Responder, _segment);
+        (uint ack, uint sack) = Acknowledged();
+        MoveWindows(_segment.End, ack, sack);
+        _track.RememberedSyn = null;
+        return Moved(ReferenceTcpState.SynRecv);
+    }
+
+    private ReferenceVerdict Reset()
+    {
+        uint ack = Acknowledged().Ack;
+        if (!_isOriginal && _segment.IsAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
+        {
+            _track.RememberedSyn = null;
+            return Moved(ReferenceTcpState.Close);
+        }
+
+        if (_track.State == ReferenceTcpState.SynSent)
+        {
+            if (!_isOriginal)
+            {
+                return AcknowledgesSyn(ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
+            }
+
+            if (_track.ChallengeAck == _segment.Sequence)
+            {
+                return Unmoved();
+            }
+        }
+
+        return _receiver.MaxAck is { } maxAck && After(maxAck, _segment.Sequence)
+            ? ReferenceVerdict.Invalid
+            : Move(_track.State, ReferenceTcpState.Close);
+    }
+
+    /// <summary>The windows, and what follows for the state.</summary>
+    private ReferenceVerdict Move(ReferenceTcpState state, ReferenceTcpState next)
+    {
+        bool isAnew = _segment.IsSyn && After(_segment.End, _sender.End) &&
+            state is ReferenceTcpState.SynSent or ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
+        if (_segment.IsSyn && (_sender.MaxWin == 0 || isAnew))
+        {
+            ReferenceTcpTrack.SetFromSyn(_sender, _segment);
+            _track.FirstSequence = _isOriginal ? _segment.Sequence : _track.FirstSequence;
+        }
+        else if (_sender.MaxWin == 0)
+        {
+            ReferenceTcpTrack.SetFromMidStream(_sender, _segment);
+        }
+
+        (uint ack, uint sack) = Acknowledged();
+        bool isZeroReset = _segment.IsRst && _segment.Sequence == 0 && state == ReferenceTcpState.SynSent;
+        (uint sequence, uint end) = isZeroReset ? (_sender.End, _sender.End) : (_segment.Sequence, _segment.End);
+        Place place = _track.IsPickedUp && !_segment.IsRst ? Place.Inside : PlaceOf(sequence, end, sack);
+        if (place != Place.Inside)
+        {
+            return place == Place.Outside ? ReferenceVerdict.Invalid : ReferenceVerdict.Unchanged;
+        }
+
+        bool isExact = _segment.Sequence == _receiver.MaxAck || _segment.Sequence == _sender.End;
+        if (_segment.IsRst && state == ReferenceTcpState.Established && !isExact)
+        {
+            return ReferenceVerdict.Unchanged;
+        }
+
+        MoveWindows(end, ack, sack);
+        _track.RememberedSyn = null;
+        _track.IsSimultaneous |= next == ReferenceTcpState.SynSent2;
+        bool isReplyAck = !_isOriginal && _kind == ReferenceTcpClass.Ack;
+        bool isEstablished = next == ReferenceTcpState.SynRecv && isReplyAck && _track.IsSimultaneous;
+        ReferenceVerdict moved = Moved(isEstablished ? ReferenceTcpState.Established : next);
+        bool isSynAgain = state == ReferenceTcpState.SynSent && next == ReferenceTcpState.SynSent;
+        return isSynAgain ? moved with { Refreshes = false } : moved;
+    }
+
+    /// <summary>The acknowledgement, and what SACK adds to it.</summary>
+    private (uint Ack, uint Sack) Acknowledged()
+    {
+        if (!_segment.IsAck || (_segment.IsRst && _segment.Ack == 0))
+        {
+            return (_receiver.End, _receiver.End);
+        }
+
+        bool isFurther = _receiver.SackPermitted && _segment.SackEdge is { } edge && After(edge, _segment.Ack);
+        return (_segment.Ack, isFurther ? _segment.SackEdge!.Value : _segment.Ack);
+    }
+
+    private bool AcknowledgesSyn(uint ack) => After(ack, _track.FirstSequence) && !After(ack, _track.Opener.End);
+
+    private Place PlaceOf(uint sequence, uint end, uint sack)
+    {
+        if (After(sequence, _sender.MaxEnd) || After(sack, _receiver.End))
+        {
+            return Place.Outside;
+        }
+
+        bool isOld = _receiver.MaxWin != 0 && !After(end, _sender.End - _receiver.MaxWin - 1);
+        bool isOldAck = !After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
+        return isOld || isOldAck ? Place.Late : Place.Inside;
+    }
+
+    private void MoveWindows(uint end, uint ack, uint sack)
+    {
+        int scale = !_segment.IsSyn && _sender.Scale is { } own && _receiver.Scale is not null ? own : 0;
+        uint window = _segment.Window << scale;
+        _sender.MaxWin = Math.Max(_sender.MaxWin, window + (sack - ack));
+        _sender.End = Later(_sender.End, end);
+        if (_segment.IsAck)
+        {
+            _sender.MaxAck = _sender.MaxAck is { } highest ? Later(highest, ack) : ack;
+        }
+
+        if (_receiver.MaxWin != 0 && After(end, _sender.MaxEnd))
+        {
+            _receiver.MaxWin += end - _sender.MaxEnd;
+        }
+
+        _receiver.MaxEnd = Later(_receiver.MaxEnd, sack + window + (window == 0 ? 1u : 0));
+    }
+
+    private ReferenceVerdict Moved(ReferenceTcpState state)
+    {
+        _track.State = state;
+        return new ReferenceVerdict { Tcp = _track, Refreshes = true };
+    }
+
+    /// <summary>Passes; what is remembered of it is no change of state, window or timer.</summary>
+    private ReferenceVerdict Unmoved() => new() { Tcp = _track };
+}
