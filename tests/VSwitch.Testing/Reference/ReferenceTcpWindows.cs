@@ -101,6 +101,9 @@ internal sealed record ReferenceTcpTrack
 
     public ReferenceTcpSide Responder { get; init; } = new();
 
+    /// <summary>Both ends have spoken to effect: the state was ESTABLISHED, or one that follows it.</summary>
+    public bool WasEstablished { get; set; }
+
     /// <summary>First sequence number of the opener's SYN.</summary>
     public uint FirstSequence { get; set; }
 
@@ -119,7 +122,7 @@ internal sealed record ReferenceTcpTrack
     public static ReferenceTcpTrack Begin(ReferenceSegment segment)
     {
         ReferenceTcpState state = ReferenceTcp.Next(original: true, ReferenceTcp.ClassOf(segment.Flags), ReferenceTcpState.None);
-        var track = new ReferenceTcpTrack { State = state, IsPickedUp = !segment.IsSyn };
+        var track = new ReferenceTcpTrack { State = state, IsPickedUp = !segment.IsSyn, WasEstablished = !segment.IsSyn };
         if (segment.IsSyn)
         {
             track.FirstSequence = segment.Sequence;
@@ -376,8 +379,12 @@ internal sealed class ReferenceTcpJudge
     private ReferenceVerdict Moved(ReferenceTcpState state)
     {
         _track.State = state;
+        _track.WasEstablished |= IsBehindHandshake(state);
         return new ReferenceVerdict { Tcp = _track, Refreshes = true };
     }
+
+    private static bool IsBehindHandshake(ReferenceTcpState state) => state is ReferenceTcpState.Established or
+        ReferenceTcpState.FinWait or ReferenceTcpState.CloseWait or ReferenceTcpState.LastAck or ReferenceTcpState.TimeWait;
 
     /// <summary>Passes; what is remembered of it is no change of state, window or timer.</summary>
     private ReferenceVerdict Unmoved() => new() { Tcp = _track };

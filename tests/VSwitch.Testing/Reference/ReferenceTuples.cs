@@ -29,6 +29,9 @@ internal static class ReferenceTuples
         _ => null,
     };
 
+    /// <summary>The type of the answer to a query.</summary>
+    public static byte AnswerTo(byte request) => request switch { 8 => 0, 128 => 129, _ => (byte)(request + 1) };
+
     private static int? QueryKind(byte type, bool isV6) => (isV6, type) switch
     {
         (false, 8 or 0) or (true, 128 or 129) => 0,

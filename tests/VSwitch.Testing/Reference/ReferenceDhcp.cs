@@ -1,0 +1,159 @@
+using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Pipeline;
+using VSwitch.Wire;
+
+namespace VSwitch.Testing.Reference;
+
+/// <summary>DHCP and router solicitations (section 8): whether they are answered, and between which addresses. What the answers
+/// say is for tests of their own.</summary>
+internal static class ReferenceDhcp
+{
+    private const int HeaderBytes = 240;
+
+    private static readonly IpAddress Servers6 = IpAddress.Parse("ff02::1:2");
+    private static readonly IpAddress AllNodes = IpAddress.Parse("ff02::1");
+
+    /// <summary>What becomes of a request; null when the packet is none.</summary>
+    public static ReferenceOutcome? Answer(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
+    {
+        if (packet.Protocol != 17 || packet.IsFragment)
+        {
+            return null;
+        }
+
+        return (packet.IsV6, packet.U16(packet.L4 + 2)) switch
+        {
+            (false, 67) => Answer4(topology, eni, packet),
+            (true, 547) => Answer6(topology, eni, packet),
+            _ => null,
+        };
+    }
+
+    /// <summary>A router solicitation.</summary>
+    public static ReferenceOutcome Advertise(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
+    {
+        SubnetConfig subnet = topology.SubnetOf(eni);
+        if (!IsEnabled(topology, eni) || ReferenceTopology.Router(subnet, isV6: true) is null)
+        {
+            return ReferenceOutcome.Consume();
+        }
+
+        bool isAnonymous = packet.Source.IsUnspecified;
+        return ByAddresses(topology, eni, isAnonymous ? new MacAddress(0x3333_0000_0001) : packet.SourceMac,
+            topology.GatewayLinkLocal, isAnonymous ? AllNodes : packet.Source);
+    }
+
+    private static bool IsEnabled(ReferenceTopology topology, EniConfig eni) =>
+        DhcpConfig.Merge(topology.VpcOf(eni).Dhcp, topology.SubnetOf(eni).Dhcp).Enabled != false;
+
+    private static ReferenceOutcome? Answer4(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
+    {
+        IpAddress? router = ReferenceTopology.Router(topology.SubnetOf(eni), isV6: false);
+        bool isOwn = eni.PrivateIps.Contains(packet.Source);
+        bool isBroadcast = packet.Destination.V4Value == uint.MaxValue && packet.DestinationMac.IsMulticast &&
+            (isOwn || packet.Source.IsUnspecified);
+        bool isUnicast = packet.Destination == router && packet.DestinationMac == topology.GatewayMac && isOwn;
+        if (!isBroadcast && !isUnicast)
+        {
+            return null;
+        }
+
+        int body = packet.L4 + 8;
+        int end = packet.L4 + packet.U16(packet.L4 + 4);
+        bool isWhole = IsChecksumRight(packet, end) && end - body >= HeaderBytes;
+        if (!isWhole || Options(packet.Frame, body, end) is not { } options)
+        {
+            return ReferenceOutcome.Drop(DropReason.MalformedL4);
+        }
+
+        if (MacAddress.Read(packet.Frame.AsSpan(body + 28)) != eni.Mac)
+        {
+            return ReferenceOutcome.Drop(DropReason.SpoofedMac);
+        }
+
+        IpAddress client = IpAddress.Read(packet.Frame.AsSpan(body + 12), isV6: false);
+        IpAddress? primary = eni.PrivateIps.Where(ip => !ip.IsV6).Select(ip => (IpAddress?)ip).FirstOrDefault();
+        IpAddress? wanted = AddressIn(options, 50) ?? (client.IsUnspecified ? null : client);
+        bool isOthers = AddressIn(options, 54) is { } server && server != router;
+        int type = options.TryGetValue(53, out byte[]? kind) && kind.Length == 1 ? kind[0] : 0;
+        bool isAnswered = IsEnabled(topology, eni) && primary is not null && router is not null && type is 1 or 3 or 8 && !isOthers;
+        if (!isAnswered)
+        {
+            return ReferenceOutcome.Consume();
+        }
+
+        // To a client without an address by broadcast, if it asks so or is refused (RFC 2131 4.1).
+        bool isRefused = type == 3 && wanted != primary;
+        bool wantsBroadcast = (packet.Frame[body + 10] & 0x80) != 0;
+        bool isToAll = isRefused || (client.IsUnspecified && wantsBroadcast);
+        IpAddress to = isToAll ? IpAddress.Parse("255.255.255.255") : client.IsUnspecified ? primary!.Value : client;
+        return ByAddresses(topology, eni, isToAll ? MacAddress.Broadcast : eni.Mac, router!.Value, to);
+    }
+
+    private static ReferenceOutcome? Answer6(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
+    {
+        if (packet.Destination != Servers6 || packet.Source != Frames.LinkLocal(eni.Mac))
+        {
+            return null;
+        }
+
+        int body = packet.L4 + 8;
+        int end = packet.L4 + packet.U16(packet.L4 + 4);
+        if (packet.U16(packet.L4 + 6) == 0 || !IsChecksumRight(packet, end) || end - body < 4)
+        {
+            return ReferenceOutcome.Drop(DropReason.MalformedL4);
+        }
+
+        bool isAnswered = IsEnabled(topology, eni) && packet.Frame[body] is 1 or 3 or 4 or 5 or 6 or 8 or 9 or 11;
+        return isAnswered
+            ? ByAddresses(topology, eni, eni.Mac, topology.GatewayLinkLocal, packet.Source)
+            : ReferenceOutcome.Consume();
+    }
+
+    private static bool IsChecksumRight(ReferencePacket packet, int end)
+    {
+        ulong pseudo = OnesComplement.Pseudo(packet.Source, packet.Destination, 17, end - packet.L4);
+        return packet.U16(packet.L4 + 6) == 0 || OnesComplement.IsRight(packet.Frame.AsSpan(packet.L4..end), pseudo);
+    }
+
+    /// <summary>The options behind the magic cookie; null when the body is not whole.</summary>
+    private static Dictionary<int, byte[]>? Options(byte[] frame, int body, int end)
+    {
+        var options = new Dictionary<int, byte[]>();
+        bool isRequest = frame[body] == 1 && frame[body + 1] == 1 && frame[body + 2] == 6;
+        if (!isRequest || !frame.AsSpan(body + 236, 4).SequenceEqual<byte>([99, 130, 83, 99]))
+        {
+            return null;
+        }
+
+        int at = body + HeaderBytes;
+        while (at < end && frame[at] != 255)
+        {
+            if (frame[at] == 0)
+            {
+                at++;
+                continue;
+            }
+
+            if (at + 2 > end || at + 2 + frame[at + 1] > end)
+            {
+                return null;
+            }
+
+            options[frame[at]] = frame[(at + 2)..(at + 2 + frame[at + 1])];
+            at += 2 + frame[at + 1];
+        }
+
+        return options;
+    }
+
+    private static IpAddress? AddressIn(Dictionary<int, byte[]> options, int number) =>
+        options.TryGetValue(number, out byte[]? value) && value.Length == 4 ? IpAddress.Read(value, isV6: false) : null;
+
+    /// <summary>An answer of which only the headers' addresses are told.</summary>
+    private static ReferenceOutcome ByAddresses(ReferenceTopology topology, EniConfig eni, MacAddress to, IpAddress from, IpAddress address)
+    {
+        byte[] frame = Frames.Begin(new FrameAddresses(topology.GatewayMac, to, from, address)).Protocol(17).Build();
+        return ReferenceOutcome.Answer(eni.Name, frame) with { IsByAddresses = true };
+    }
+}
