@@ -3,28 +3,6 @@ using VSwitch.Wire;
 
 namespace VSwitch.Testing.Reference;
 
-/// <summary>One entry of a network ACL.</summary>
-/// <param name="Priority">The smallest that matches decides.</param>
-/// <param name="IsAllow">It lets pass, or refuses.</param>
-/// <param name="Remote">The other end.</param>
-internal sealed record ReferenceAclRule(int Priority, bool IsAllow, IpPrefix Remote)
-{
-    public byte? Protocol { get; init; }
-
-    public IReadOnlyList<PortRange> Ports { get; init; } = [];
-
-    public byte? IcmpType { get; init; }
-
-    public byte? IcmpCode { get; init; }
-
-    public bool Matches(PolicyQuestion question) =>
-        Remote.Contains(question.Remote) &&
-        (Protocol is null || Protocol == question.Protocol) &&
-        (Ports.Count == 0 || Ports.Any(range => question.Port >= range.First && question.Port <= range.Last)) &&
-        (IcmpType is null || IcmpType == question.IcmpType) &&
-        (IcmpCode is null || IcmpCode == question.IcmpCode);
-}
-
 /// <summary>Network ACLs (semantics.md section 1): without state, the smallest priority that matches decides, no match refuses.
 /// They are asked only where a packet crosses the border of a subnet.</summary>
 internal static class ReferenceAcls
@@ -47,13 +25,17 @@ internal static class ReferenceAcls
     public static bool AllowIngress(ReferenceTopology topology, EniConfig? receiver, PolicyQuestion question) =>
         receiver is null || Passes(topology, topology.SubnetOf(receiver), isEgress: false, question);
 
-    /// <summary>True for an ENI with <c>sourceDestCheck: false</c>.</summary>
-    public static bool ForwardsForOthers(EniConfig eni) => eni.Name.Length == 0;
+    private static bool Passes(ReferenceTopology topology, SubnetConfig subnet, bool isEgress, PolicyQuestion question)
+    {
+        if (subnet.NetworkAcl is null || ReferenceTopology.IsInside(subnet, question.Remote))
+        {
+            return true;
+        }
 
-    private static bool Passes(ReferenceTopology topology, SubnetConfig subnet, bool isEgress, PolicyQuestion question) =>
-        ReferenceTopology.IsInside(subnet, question.Remote) ||
-        RulesOf(topology, subnet, isEgress) is not { } rules ||
-        rules.OrderBy(rule => rule.Priority).FirstOrDefault(rule => rule.Matches(question))?.IsAllow == true;
-
-    private static IReadOnlyList<ReferenceAclRule>? RulesOf(ReferenceTopology topology, SubnetConfig subnet, bool isEgress) => null;
+        NetworkAclConfig acl = topology.Config.NetworkAcls.First(acl => acl.Name == subnet.NetworkAcl);
+        NetworkAclRuleConfig? first = (isEgress ? acl.Egress : acl.Ingress)
+            .OrderBy(rule => rule.Priority)
+            .FirstOrDefault(rule => ReferencePolicy.Matches(topology.Config, rule.Match, question));
+        return first?.Allows == true;
+    }
 }

@@ -3,7 +3,8 @@ using VSwitch.Wire;
 
 namespace VSwitch.Testing.Reference;
 
-/// <summary>An end of a connection. The port is 0 where the protocol has none; an ICMP query has its identifier there.
+/// <summary>An end of a connection. The port is 0 where the protocol has none; the requester of an
+/// ICMP query has its identifier there.
 /// </summary>
 internal sealed record ReferenceEndpoint(IpAddress Address, int Port);
 
@@ -80,7 +81,7 @@ internal sealed class ReferenceConnection(ReferenceTuple tuple)
     public long RefreshedMs { get; set; }
 
     /// <summary>Both ends have not yet spoken to effect (section 12).</summary>
-    public bool IsHalfOpen => Tcp is null ? !IsReplySeen : !Tcp.WasEstablished;
+    public bool IsHalfOpen => Tcp is null || Tcp.IsPickedUp ? !IsReplySeen : !Tcp.WasEstablished;
 
     /// <summary>True when a packet with this tuple goes the opener's way; always for a tuple that is its own reverse.</summary>
     public bool IsOriginal(ReferenceTuple packet) => packet == Tuple;
@@ -150,9 +151,10 @@ internal sealed class ReferenceConnections
             return true;
         }
 
-        // Of several ENIs with as many, the one whose oldest is the oldest.
+        // Of ENIs with equally many the one with the lower port number.
+        List<string> ports = [.. config.Enis.Select(eni => eni.Name)];
         ReferenceConnection? victim = HalfOpen().GroupBy(connection => connection.ChargedTo)
-            .OrderByDescending(group => group.Count()).ThenBy(group => group.Min(connection => connection.Number))
+            .OrderByDescending(group => group.Count()).ThenBy(group => ports.IndexOf(group.Key))
             .Select(group => group.MinBy(connection => connection.Number)).FirstOrDefault();
         if (victim is null)
         {

@@ -12,6 +12,7 @@ internal static class ReferenceDhcp
 
     private static readonly IpAddress Servers6 = IpAddress.Parse("ff02::1:2");
     private static readonly IpAddress AllNodes = IpAddress.Parse("ff02::1");
+    private static readonly IpAddress Everybody = IpAddress.Parse("255.255.255.255");
 
     /// <summary>What becomes of a request; null when the packet is none.</summary>
     public static ReferenceOutcome? Answer(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
@@ -32,8 +33,7 @@ internal static class ReferenceDhcp
     /// <summary>A router solicitation.</summary>
     public static ReferenceOutcome Advertise(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
     {
-        SubnetConfig subnet = topology.SubnetOf(eni);
-        if (!IsEnabled(topology, eni) || ReferenceTopology.Router(subnet, isV6: true) is null)
+        if (!IsEnabled(topology, eni) || ReferenceTopology.Router(topology.SubnetOf(eni), isV6: true) is null)
         {
             return ReferenceOutcome.Consume();
         }
@@ -49,13 +49,22 @@ internal static class ReferenceDhcp
     private static ReferenceOutcome? Answer4(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
     {
         IpAddress? router = ReferenceTopology.Router(topology.SubnetOf(eni), isV6: false);
-        bool isOwn = eni.PrivateIps.Contains(packet.Source);
-        bool isBroadcast = packet.Destination.V4Value == uint.MaxValue && packet.DestinationMac.IsMulticast &&
-            (isOwn || packet.Source.IsUnspecified);
-        bool isUnicast = packet.Destination == router && packet.DestinationMac == topology.GatewayMac && isOwn;
+        bool isBroadcast = packet.Destination == Everybody && packet.DestinationMac.IsMulticast;
+        bool isUnicast = packet.Destination == router && packet.DestinationMac == topology.GatewayMac;
         if (!isBroadcast && !isUnicast)
         {
             return null;
+        }
+
+        List<IpAddress> own = [.. eni.PrivateIps.Where(ip => !ip.IsV6)];
+        if (!packet.Source.IsUnspecified && !own.Contains(packet.Source))
+        {
+            return ReferenceOutcome.Drop(DropReason.SpoofedIp);
+        }
+
+        if (!IsEnabled(topology, eni) || own.Count == 0)
+        {
+            return ReferenceOutcome.Consume();
         }
 
         int body = packet.L4 + 8;
@@ -72,29 +81,49 @@ internal static class ReferenceDhcp
         }
 
         IpAddress client = IpAddress.Read(packet.Frame.AsSpan(body + 12), isV6: false);
-        IpAddress? primary = eni.PrivateIps.Where(ip => !ip.IsV6).Select(ip => (IpAddress?)ip).FirstOrDefault();
-        IpAddress? wanted = AddressIn(options, 50) ?? (client.IsUnspecified ? null : client);
-        bool isOthers = AddressIn(options, 54) is { } server && server != router;
-        int type = options.TryGetValue(53, out byte[]? kind) && kind.Length == 1 ? kind[0] : 0;
-        bool isAnswered = IsEnabled(topology, eni) && primary is not null && router is not null && type is 1 or 3 or 8 && !isOthers;
-        if (!isAnswered)
+        IpAddress relay = IpAddress.Read(packet.Frame.AsSpan(body + 24), isV6: false);
+        bool isForeignRelay = !relay.IsUnspecified && !own.Contains(relay);
+        if (packet.Frame[body] != 1 || isForeignRelay || !IsAnswered(options, client, own, router!.Value))
         {
             return ReferenceOutcome.Consume();
         }
 
-        // To a client without an address by broadcast, if it asks so or is refused (RFC 2131 4.1).
-        bool isRefused = type == 3 && wanted != primary;
+        // To a client without an address by broadcast if it asks so, and a refusal always (RFC 2131 4.1).
+        IpAddress wanted = AddressIn(options, 50) ?? client;
+        bool isRefused = options[53][0] == 3 && wanted != own[0];
         bool wantsBroadcast = (packet.Frame[body + 10] & 0x80) != 0;
         bool isToAll = isRefused || (client.IsUnspecified && wantsBroadcast);
-        IpAddress to = isToAll ? IpAddress.Parse("255.255.255.255") : client.IsUnspecified ? primary!.Value : client;
-        return ByAddresses(topology, eni, isToAll ? MacAddress.Broadcast : eni.Mac, router!.Value, to);
+        IpAddress to = isToAll ? Everybody : client.IsUnspecified ? own[0] : client;
+        return ByAddresses(topology, eni, isToAll ? MacAddress.Broadcast : eni.Mac, router.Value, to);
+    }
+
+    private static bool IsAnswered(Dictionary<int, byte[]> options, IpAddress client, List<IpAddress> own, IpAddress router)
+    {
+        bool isOthers = AddressIn(options, 54) is { } server && server != router;
+        return (options.TryGetValue(53, out byte[]? kind) ? kind[0] : 0) switch
+        {
+            1 => true,
+            3 => !isOthers,
+            8 => client.IsUnspecified || own.Contains(client),
+            _ => false,
+        };
     }
 
     private static ReferenceOutcome? Answer6(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
     {
-        if (packet.Destination != Servers6 || packet.Source != Frames.LinkLocal(eni.Mac))
+        if (packet.Destination != Servers6 || !packet.DestinationMac.IsMulticast)
         {
             return null;
+        }
+
+        if (packet.Source != Frames.LinkLocal(eni.Mac))
+        {
+            return ReferenceOutcome.Drop(DropReason.SpoofedIp);
+        }
+
+        if (!IsEnabled(topology, eni) || ReferenceTopology.Router(topology.SubnetOf(eni), isV6: true) is null)
+        {
+            return ReferenceOutcome.Consume();
         }
 
         int body = packet.L4 + 8;
@@ -104,7 +133,19 @@ internal static class ReferenceDhcp
             return ReferenceOutcome.Drop(DropReason.MalformedL4);
         }
 
-        bool isAnswered = IsEnabled(topology, eni) && packet.Frame[body] is 1 or 3 or 4 or 5 or 6 or 8 or 9 or 11;
+        if (Options6(packet.Frame[(body + 4)..end]) is not { } options)
+        {
+            return ReferenceOutcome.Drop(DropReason.MalformedL4);
+        }
+
+        // Server identifiers are the switch's own choice: a message that must name it is only known when it names none.
+        bool namesClient = options.Contains(1);
+        bool isAnswered = !options.Contains(2) && packet.Frame[body] switch
+        {
+            1 or 4 or 6 => namesClient,
+            11 => true,
+            _ => false,
+        };
         return isAnswered
             ? ByAddresses(topology, eni, eni.Mac, topology.GatewayLinkLocal, packet.Source)
             : ReferenceOutcome.Consume();
@@ -120,8 +161,7 @@ internal static class ReferenceDhcp
     private static Dictionary<int, byte[]>? Options(byte[] frame, int body, int end)
     {
         var options = new Dictionary<int, byte[]>();
-        bool isRequest = frame[body] == 1 && frame[body + 1] == 1 && frame[body + 2] == 6;
-        if (!isRequest || !frame.AsSpan(body + 236, 4).SequenceEqual<byte>([99, 130, 83, 99]))
+        if (frame[body + 1] != 1 || frame[body + 2] != 6 || !frame.AsSpan(body + 236, 4).SequenceEqual<byte>([99, 130, 83, 99]))
         {
             return null;
         }
@@ -144,11 +184,39 @@ internal static class ReferenceDhcp
             at += 2 + frame[at + 1];
         }
 
-        return options;
+        bool isGood = options.All(option => option.Key switch
+        {
+            50 or 54 => option.Value.Length == 4,
+            53 => option.Value.Length == 1,
+            55 => option.Value.Length >= 1,
+            57 => option.Value.Length == 2,
+            61 => option.Value.Length >= 2,
+            _ => true,
+        });
+        return isGood ? options : null;
+    }
+
+    /// <summary>Numbers of the options at the top level; null when one is cut short.</summary>
+    private static HashSet<int>? Options6(byte[] bytes)
+    {
+        var numbers = new HashSet<int>();
+        for (int at = 0; at < bytes.Length;)
+        {
+            int length = at + 4 <= bytes.Length ? (bytes[at + 2] << 8) | bytes[at + 3] : bytes.Length;
+            if (at + 4 + length > bytes.Length)
+            {
+                return null;
+            }
+
+            numbers.Add((bytes[at] << 8) | bytes[at + 1]);
+            at += 4 + length;
+        }
+
+        return numbers;
     }
 
     private static IpAddress? AddressIn(Dictionary<int, byte[]> options, int number) =>
-        options.TryGetValue(number, out byte[]? value) && value.Length == 4 ? IpAddress.Read(value, isV6: false) : null;
+        options.TryGetValue(number, out byte[]? value) ? IpAddress.Read(value, isV6: false) : null;
 
     /// <summary>An answer of which only the headers' addresses are told.</summary>
     private static ReferenceOutcome ByAddresses(ReferenceTopology topology, EniConfig eni, MacAddress to, IpAddress from, IpAddress address)

@@ -26,7 +26,7 @@ internal static class ReferencePolicy
     private static IEnumerable<SecurityGroupConfig> GroupsOf(SwitchConfig config, EniConfig eni) =>
         config.SecurityGroups.Where(group => eni.SecurityGroups.Contains(group.Name));
 
-    private static bool Matches(SwitchConfig config, RuleConfig rule, PolicyQuestion question) =>
+    public static bool Matches(SwitchConfig config, RuleConfig rule, PolicyQuestion question) =>
         (rule.Protocol is null || rule.Protocol == question.Protocol) &&
         (rule.Ports.Count == 0 || rule.Ports.Any(range => question.Port >= range.First && question.Port <= range.Last)) &&
         (rule.IcmpType is null || rule.IcmpType == question.IcmpType) &&

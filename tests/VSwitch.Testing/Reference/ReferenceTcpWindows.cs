@@ -10,9 +10,11 @@ namespace VSwitch.Testing.Reference;
 /// <param name="Window">Window field, not scaled.</param>
 /// <param name="Scale">Window scale option, at most 14; null without one.</param>
 /// <param name="SackPermitted">It has the SACK-permitted option.</param>
-/// <param name="SackEdge">Right edge of the last SACK block; null without one.</param>
+/// <param name="SackEdges">Right edges of its SACK blocks.</param>
+/// <param name="IsFirstFragment">More data follows in later fragments.</param>
 internal sealed record ReferenceSegment(
-    TcpBits Flags, uint Sequence, uint End, uint Ack, uint Window, int? Scale, bool SackPermitted, uint? SackEdge)
+    TcpBits Flags, uint Sequence, uint End, uint Ack, uint Window, int? Scale, bool SackPermitted, IReadOnlyList<uint> SackEdges,
+    bool IsFirstFragment)
 {
     private const int LargestScale = 14;
 
@@ -32,7 +34,7 @@ internal sealed record ReferenceSegment(
         end += packet.TcpFlags.HasFlag(TcpBits.Fin) ? 1u : 0;
         var segment = new ReferenceSegment(
             packet.TcpFlags, sequence, end, BinaryPrimitives.ReadUInt32BigEndian(packet.Frame.AsSpan(at + 8)),
-            (uint)packet.U16(at + 14), null, false, null);
+            (uint)packet.U16(at + 14), null, false, [], packet.IsFragment);
         return segment.WithOptions(packet.Frame.AsSpan((at + 20)..(at + header)));
     }
 
@@ -57,14 +59,24 @@ internal sealed record ReferenceSegment(
             {
                 (3, 3) => segment with { Scale = Math.Min((int)options[2], LargestScale) },
                 (4, 2) => segment with { SackPermitted = true },
-                (5, >= 10) when length % 8 == 2 =>
-                    segment with { SackEdge = BinaryPrimitives.ReadUInt32BigEndian(options[(length - 4)..]) },
+                (5, >= 10) when length % 8 == 2 => segment with { SackEdges = [.. segment.SackEdges, .. RightEdges(options[2..length])] },
                 _ => segment,
             };
             options = options[length..];
         }
 
         return segment;
+    }
+
+    private static List<uint> RightEdges(ReadOnlySpan<byte> blocks)
+    {
+        var edges = new List<uint>();
+        for (int at = 4; at < blocks.Length; at += 8)
+        {
+            edges.Add(BinaryPrimitives.ReadUInt32BigEndian(blocks[at..]));
+        }
+
+        return edges;
     }
 }
 
@@ -77,7 +89,7 @@ internal sealed record ReferenceTcpSide
     /// <summary>Highest that the other end's window allows.</summary>
     public uint MaxEnd { get; set; }
 
-    /// <summary>Largest window offered; 0 = it has not spoken.</summary>
+    /// <summary>Largest window offered, bytes; 0 = it has not spoken.</summary>
     public uint MaxWin { get; set; }
 
     /// <summary>Highest acknowledgement sent; null before the first.</summary>
@@ -122,7 +134,7 @@ internal sealed record ReferenceTcpTrack
     public static ReferenceTcpTrack Begin(ReferenceSegment segment)
     {
         ReferenceTcpState state = ReferenceTcp.Next(original: true, ReferenceTcp.ClassOf(segment.Flags), ReferenceTcpState.None);
-        var track = new ReferenceTcpTrack { State = state, IsPickedUp = !segment.IsSyn, WasEstablished = !segment.IsSyn };
+        var track = new ReferenceTcpTrack { State = state, IsPickedUp = !segment.IsSyn };
         if (segment.IsSyn)
         {
             track.FirstSequence = segment.Sequence;
@@ -132,6 +144,7 @@ internal sealed record ReferenceTcpTrack
         {
             SetFromMidStream(track.Opener, segment);
             (track.Responder.End, track.Responder.MaxEnd) = (segment.Ack, segment.Ack);
+            (track.Opener.SackPermitted, track.Responder.SackPermitted) = (true, true);
         }
 
         return track;
@@ -139,11 +152,12 @@ internal sealed record ReferenceTcpTrack
 
     public ReferenceTcpTrack Copy() => this with { Opener = Opener with { }, Responder = Responder with { } };
 
-    /// <summary>A side's first SYN, or one that begins it anew.</summary>
+    /// <summary>A side's first SYN, or one that begins it anew; the scale is that of the first.</summary>
     public static void SetFromSyn(ReferenceTcpSide side, ReferenceSegment syn)
     {
+        side.Scale = side.MaxWin == 0 ? syn.Scale : side.Scale;
         (side.End, side.MaxEnd, side.MaxWin) = (syn.End, syn.End, Math.Max(syn.Window, 1));
-        (side.Scale, side.SackPermitted, side.MaxAck) = (syn.Scale, syn.SackPermitted, null);
+        side.SackPermitted = syn.SackPermitted;
     }
 
     /// <summary>A side that is seen for the first time in mid-stream.</summary>
@@ -221,7 +235,20 @@ internal sealed class ReferenceTcpJudge
             return Unmoved();
         }
 
+        bool isAnotherSyn = state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.Syn && _isOriginal &&
+            _segment.End != _track.Opener.End;
+        if (isAnotherSyn)
+        {
+            RememberSyn();
+            return Unmoved();
+        }
+
         bool isAnswerToSyn = state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.SynAck;
+        if (isAnswerToSyn && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
+        {
+            return Resynchronise(syn);
+        }
+
         if (isAnswerToSyn && !AcknowledgesSyn(_segment.Ack))
         {
             return ReferenceVerdict.Invalid;
@@ -235,9 +262,7 @@ internal sealed class ReferenceTcpJudge
     {
         if (_kind == ReferenceTcpClass.Syn && _isOriginal)
         {
-            _track.RememberedSyn = new ReferenceRememberedSyn(
-                _segment.End, _segment.Window, _segment.Scale, _segment.SackPermitted,
-                AwaitsChallenge: _track.State == ReferenceTcpState.LastAck);
+            RememberSyn();
         }
         else if (_kind == ReferenceTcpClass.SynAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
         {
@@ -251,13 +276,18 @@ internal sealed class ReferenceTcpJudge
         return Unmoved();
     }
 
+    private void RememberSyn() => _track.RememberedSyn = new ReferenceRememberedSyn(
+        _segment.End, _segment.Window, _segment.Scale, _segment.SackPermitted,
+        AwaitsChallenge: _track.State == ReferenceTcpState.LastAck);
+
     /// <summary>Both ends began anew: the numbers are those of the SYN that was let through and of this SYN+ACK.</summary>
     private ReferenceVerdict Resynchronise(ReferenceRememberedSyn syn)
     {
         ReferenceTcpSide opener = _track.Opener;
         (opener.End, opener.MaxEnd, opener.MaxWin) = (syn.End, syn.End, Math.Max(syn.Window, 1));
         (opener.Scale, opener.SackPermitted, opener.MaxAck) = (syn.Scale, syn.SackPermitted, null);
-        ReferenceTcpTrack.SetFromSyn(_track.Responder, _segment);
+        (_sender.MaxWin, _sender.MaxAck) = (0, null);
+        ReferenceTcpTrack.SetFromSyn(_sender, _segment);
         (uint ack, uint sack) = Acknowledged();
         MoveWindows(_segment.End, ack, sack);
         _track.RememberedSyn = null;
@@ -269,8 +299,9 @@ internal sealed class ReferenceTcpJudge
         uint ack = Acknowledged().Ack;
         if (!_isOriginal && _segment.IsAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
         {
+            bool isOnlyAnswer = _track.State == ReferenceTcpState.SynSent;
             _track.RememberedSyn = null;
-            return Moved(ReferenceTcpState.Close);
+            return Moved(ReferenceTcpState.Close) with { Ends = isOnlyAnswer };
         }
 
         if (_track.State == ReferenceTcpState.SynSent)
@@ -295,11 +326,10 @@ internal sealed class ReferenceTcpJudge
     private ReferenceVerdict Move(ReferenceTcpState state, ReferenceTcpState next)
     {
         bool isAnew = _segment.IsSyn && After(_segment.End, _sender.End) &&
-            state is ReferenceTcpState.SynSent or ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
+            state is ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
         if (_segment.IsSyn && (_sender.MaxWin == 0 || isAnew))
         {
             ReferenceTcpTrack.SetFromSyn(_sender, _segment);
-            _track.FirstSequence = _isOriginal ? _segment.Sequence : _track.FirstSequence;
         }
         else if (_sender.MaxWin == 0)
         {
@@ -309,6 +339,11 @@ internal sealed class ReferenceTcpJudge
         (uint ack, uint sack) = Acknowledged();
         bool isZeroReset = _segment.IsRst && _segment.Sequence == 0 && state == ReferenceTcpState.SynSent;
         (uint sequence, uint end) = isZeroReset ? (_sender.End, _sender.End) : (_segment.Sequence, _segment.End);
+        if (_segment.IsFirstFragment)
+        {
+            end = Later(end, _sender.MaxEnd);
+        }
+
         Place place = _track.IsPickedUp && !_segment.IsRst ? Place.Inside : PlaceOf(sequence, end, sack);
         if (place != Place.Inside)
         {
@@ -339,28 +374,37 @@ internal sealed class ReferenceTcpJudge
             return (_receiver.End, _receiver.End);
         }
 
-        bool isFurther = _receiver.SackPermitted && _segment.SackEdge is { } edge && After(edge, _segment.Ack);
-        return (_segment.Ack, isFurther ? _segment.SackEdge!.Value : _segment.Ack);
+        IEnumerable<uint> edges = _receiver.SackPermitted ? _segment.SackEdges : [];
+        return (_segment.Ack, edges.Aggregate(_segment.Ack, Later));
     }
 
     private bool AcknowledgesSyn(uint ack) => After(ack, _track.FirstSequence) && !After(ack, _track.Opener.End);
 
     private Place PlaceOf(uint sequence, uint end, uint sack)
     {
-        if (After(sequence, _sender.MaxEnd) || After(sack, _receiver.End))
+        if (After(sequence, _sender.MaxEnd))
         {
             return Place.Outside;
         }
 
-        bool isOld = _receiver.MaxWin != 0 && !After(end, _sender.End - _receiver.MaxWin - 1);
+        if (_receiver.MaxWin == 0)
+        {
+            return Place.Inside;
+        }
+
+        if (After(sack, _receiver.End))
+        {
+            return Place.Outside;
+        }
+
+        bool isOld = !After(end, _sender.End - _receiver.MaxWin - 1);
         bool isOldAck = !After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
         return isOld || isOldAck ? Place.Late : Place.Inside;
     }
 
     private void MoveWindows(uint end, uint ack, uint sack)
     {
-        int scale = !_segment.IsSyn && _sender.Scale is { } own && _receiver.Scale is not null ? own : 0;
-        uint window = _segment.Window << scale;
+        uint window = _segment.Window << (_segment.IsSyn ? 0 : ScaleOf(_sender));
         _sender.MaxWin = Math.Max(_sender.MaxWin, window + (sack - ack));
         _sender.End = Later(_sender.End, end);
         if (_segment.IsAck)
@@ -374,6 +418,19 @@ internal sealed class ReferenceTcpJudge
         }
 
         _receiver.MaxEnd = Later(_receiver.MaxEnd, sack + window + (window == 0 ? 1u : 0));
+        (_sender.MaxWin, _receiver.MaxWin) = (InUnits(_sender), InUnits(_receiver));
+    }
+
+    /// <summary>0 unless both sides sent one.</summary>
+    private int ScaleOf(ReferenceTcpSide side) =>
+        _sender.Scale is not null && _receiver.Scale is not null ? side.Scale!.Value : 0;
+
+    /// <summary>A side's largest window in whole units of its scale, at most 65535 of them.</summary>
+    private uint InUnits(ReferenceTcpSide side)
+    {
+        int scale = ScaleOf(side);
+        ulong units = ((ulong)side.MaxWin + (1u << scale) - 1) >> scale;
+        return (uint)Math.Min(units, ushort.MaxValue) << scale;
     }
 
     private ReferenceVerdict Moved(ReferenceTcpState state)

@@ -74,7 +74,7 @@ internal sealed class ReferenceTopology
         Owns(eni, source) || (ForwardsForOthers(eni) && !IsEip(source) && !IsOwnOutside(source));
 
     /// <summary>True for an ENI with <c>sourceDestCheck: false</c>.</summary>
-    public static bool ForwardsForOthers(EniConfig eni) => ReferenceAcls.ForwardsForOthers(eni);
+    public static bool ForwardsForOthers(EniConfig eni) => !eni.SourceDestCheck;
 
     /// <summary>True when an address lies in one of the subnet's ranges.</summary>
     public static bool IsInside(SubnetConfig subnet, IpAddress address) => subnet.Cidrs.Any(cidr => cidr.Contains(address));
@@ -118,8 +118,11 @@ internal sealed class ReferenceTopology
         string? name = SubnetOf(eni).RouteTable;
         RouteTableConfig? table = vpc.RouteTables.FirstOrDefault(t => name is null ? t.Main : t.Name == name);
         return table?.Routes
-            .Where(route => route.Destination.Contains(destination))
-            .MaxBy(route => route.Destination.Length)?.Target;
+            .SelectMany(route => Config.DestinationsOf(route), (route, prefix) => (route.Target, Prefix: prefix))
+            .Where(way => way.Prefix.Contains(destination))
+            .OrderByDescending(way => way.Prefix.Length)
+            .Select(way => way.Target)
+            .FirstOrDefault();
     }
 
     /// <summary>Next hop on the public side: the destination itself when it is on-link.</summary>
