@@ -221,7 +221,7 @@ internal static class ReferenceDhcp
     /// <summary>An answer of which only the headers' addresses are told.</summary>
     private static ReferenceOutcome ByAddresses(ReferenceTopology topology, EniConfig eni, MacAddress to, IpAddress from, IpAddress address)
     {
-        byte[] frame = Frames.Begin(new FrameAddresses(topology.GatewayMac, to, from, address)).Protocol(17).Build();
+        byte[] frame = Frames.Begin(new FrameAddresses(topology.GatewayMac, to, from, address)).Protocol(59).Build();
         return ReferenceOutcome.Answer(eni.Name, frame) with { IsByAddresses = true };
     }
 }

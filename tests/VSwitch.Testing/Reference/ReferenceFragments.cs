@@ -3,14 +3,14 @@ using VSwitch.Wire;
 namespace VSwitch.Testing.Reference;
 
 /// <summary>One datagram of which fragments were seen (section 9).</summary>
-internal sealed class ReferenceDatagram(long firstSeenMs)
+internal sealed class ReferenceDatagram(long firstSeenNs)
 {
     private const int MostRanges = 32;
 
     private readonly List<(int Start, int End)> _ranges = [];
     private int? _end;
 
-    public long FirstSeenMs { get; } = firstSeenMs;
+    public long FirstSeenNs { get; } = firstSeenNs;
 
     public bool IsPoisoned { get; private set; }
 
@@ -67,22 +67,22 @@ internal sealed class ReferenceDatagram(long firstSeenMs)
 /// <summary>Datagrams by what names them.</summary>
 internal sealed class ReferenceFragments
 {
-    private const long KeepMs = 5000;
+    private const long KeepNs = 5_000_000_000;
 
     private readonly Dictionary<Name, ReferenceDatagram> _datagrams = [];
 
     private sealed record Name(string Port, IpAddress Source, IpAddress Destination, byte Protocol, uint Id);
 
     /// <summary>The fragment's datagram; a new one when none was seen within the time.</summary>
-    public ReferenceDatagram Of(string port, ReferencePacket packet, long nowMs)
+    public ReferenceDatagram Of(string port, ReferencePacket packet, long nowNs)
     {
         Name name = NameOf(port, packet);
-        if (_datagrams.TryGetValue(name, out ReferenceDatagram? known) && nowMs < known.FirstSeenMs + KeepMs)
+        if (_datagrams.TryGetValue(name, out ReferenceDatagram? known) && nowNs < known.FirstSeenNs + KeepNs)
         {
             return known;
         }
 
-        return _datagrams[name] = new ReferenceDatagram(nowMs);
+        return _datagrams[name] = new ReferenceDatagram(nowNs);
     }
 
     public void Forget(string port, ReferencePacket packet) => _datagrams.Remove(NameOf(port, packet));
@@ -92,8 +92,12 @@ internal sealed class ReferenceFragments
 }
 
 /// <summary>A packet that waits for its datagram's first fragment, or for a neighbour.</summary>
-internal sealed record ReferenceHeldPacket(string Port, ReferencePacket Packet, long HeldMs)
+internal sealed record ReferenceHeldPacket(string Port, ReferencePacket Packet, long HeldNs)
 {
+    private const long MostNs = 1_000_000_000;
+
+    public long DeadlineNs => HeldNs + MostNs;
+
     /// <summary>The neighbour that it waits for; null = it waits for a fragment.</summary>
     public IpAddress? NextHop { get; init; }
 
@@ -104,7 +108,6 @@ internal sealed record ReferenceHeldPacket(string Port, ReferencePacket Packet, 
 internal sealed class ReferenceHeldPackets
 {
     private const int MostOfPort = 64;
-    private const long MostMs = 1000;
 
     private readonly List<ReferenceHeldPacket> _packets = [];
 
@@ -120,7 +123,7 @@ internal sealed class ReferenceHeldPackets
         return true;
     }
 
-    public IReadOnlyList<ReferenceHeldPacket> TakeOld(long nowMs) => Take(held => nowMs >= held.HeldMs + MostMs);
+    public IReadOnlyList<ReferenceHeldPacket> TakeOld(long nowNs) => Take(held => nowNs >= held.DeadlineNs);
 
     public IReadOnlyList<ReferenceHeldPacket> TakeFor(IpAddress neighbor) => Take(held => held.NextHop == neighbor);
 

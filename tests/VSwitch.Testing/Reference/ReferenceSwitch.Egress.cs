@@ -81,7 +81,7 @@ public sealed partial class ReferenceSwitch
     {
         string port = PortOf(way.From);
         byte[]? question = _neighbors.Ask(_topology, nextHop, NowMs);
-        if (_held.TryHold(new ReferenceHeldPacket(port, packet, NowMs) { NextHop = nextHop }))
+        if (_held.TryHold(new ReferenceHeldPacket(port, packet, _nowNs) { NextHop = nextHop }))
         {
             return ReferenceOutcome.Hold(ReferenceTopology.InternetPort, question);
         }

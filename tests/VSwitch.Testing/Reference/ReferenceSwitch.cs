@@ -46,14 +46,22 @@ public sealed partial class ReferenceSwitch
     /// <returns>Only <see cref="ReferenceOutcome.Ends"/> and <see cref="ReferenceOutcome.Sent"/> say something.</returns>
     public ReferenceOutcome Expire(long nowNs)
     {
-        _nowNs = nowNs;
-        _connections.Advance(NowMs, Config.Switch.Timeouts);
-        foreach (ReferenceHeldPacket old in _held.TakeOld(NowMs))
+        _connections.Advance(nowNs / 1_000_000, Config.Switch.Timeouts);
+        List<HeldEnd> ends = [];
+        List<(string Port, byte[] Frame)> sent = [];
+        foreach (ReferenceHeldPacket old in _held.TakeOld(nowNs))
         {
-            _released.Enqueue((old, old.NextHop is null ? DropReason.FragmentUnmatched : DropReason.NeighborUnresolved));
+            // Each at its own time: it counts for how many errors a port still gets.
+            _nowNs = old.DeadlineNs;
+            ReferenceOutcome outcome = old.NextHop is null
+                ? ReferenceOutcome.Drop(DropReason.FragmentUnmatched)
+                : NoNeighbor(old.Port, old.Packet);
+            ends.Add(new HeldEnd(old.Port, outcome.Kind, outcome.DropReason));
+            sent.AddRange(outcome.Sent);
         }
 
-        return WithReleased(ReferenceOutcome.Consume());
+        _nowNs = nowNs;
+        return ReferenceOutcome.Consume() with { Ends = ends, Sent = sent };
     }
 
     /// <summary>Takes one frame.</summary>
@@ -86,7 +94,6 @@ public sealed partial class ReferenceSwitch
             ReferenceOutcome own = next.Reason switch
             {
                 DropReason.None => Take(port, next.Held.Packet, isNew: false),
-                DropReason.NeighborUnresolved => NoNeighbor(port, next.Held.Packet),
                 _ => ReferenceOutcome.Drop(next.Reason),
             };
             sent.AddRange(own.Sent);
@@ -239,7 +246,7 @@ public sealed partial class ReferenceSwitch
     private ReferenceOutcome Fragment(ReferencePacket packet, ReferenceWay way)
     {
         string port = PortOf(way.From);
-        ReferenceDatagram datagram = _fragments.Of(port, packet, NowMs);
+        ReferenceDatagram datagram = _fragments.Of(port, packet, _nowNs);
         packet.Datagram = datagram;
         bool wasPoisoned = datagram.IsPoisoned;
         int start = packet.FragmentOffset * 8;
@@ -271,7 +278,7 @@ public sealed partial class ReferenceSwitch
             return Follow(packet, way);
         }
 
-        return _held.TryHold(new ReferenceHeldPacket(port, packet, NowMs) { Datagram = datagram })
+        return _held.TryHold(new ReferenceHeldPacket(port, packet, _nowNs) { Datagram = datagram })
             ? ReferenceOutcome.Hold(port, null)
             : ReferenceOutcome.Drop(DropReason.FragmentUnmatched);
     }
