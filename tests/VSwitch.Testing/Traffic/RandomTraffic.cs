@@ -110,7 +110,7 @@ public sealed class RandomTraffic
         0 => _plan.Flood(),
         1 => _plan.Storm(),
         < 10 => _plan.HalfOpen(),
-        < 100 => _fragments.Datagram(),
+        < 50 => _fragments.Datagram(),
         _ => null,
     };
 

@@ -13,11 +13,11 @@ public sealed class RandomTrafficTests(ITestOutputHelper output)
     private const int FrameCount = 20_000;
 
     [Theory]
-    [InlineData("small")]
-    [InlineData("rich")]
-    [InlineData("tight")]
-    [InlineData("guarded")]
-    public void Most_frames_are_forwarded(string topology)
+    [InlineData("small", 60)]
+    [InlineData("rich", 60)]
+    [InlineData("tight", 60)]
+    [InlineData("guarded", 50)]
+    public void Most_frames_are_forwarded(string topology, int percent)
     {
         SwitchConfig config = topology switch
         {
@@ -33,7 +33,7 @@ public sealed class RandomTrafficTests(ITestOutputHelper output)
         }
 
         int forwarded = outcomes.Count(outcome => outcome.Kind == OutcomeKind.Forwarded);
-        Assert.True(forwarded > FrameCount * 60 / 100, $"{forwarded} of {FrameCount} forwarded");
+        Assert.True(forwarded > FrameCount * percent / 100, $"{forwarded} of {FrameCount} forwarded");
     }
 
     [Fact]
