@@ -26,7 +26,7 @@ public sealed class SwitchUnderTest : IDisposable
         Snapshot = SnapshotCompiler.Compile(config, _numbers);
         _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, DevicesOf());
-        var options = new WorkerOptions { SmallBuffers = 256, LargeBuffers = 16, PortCapacity = 64 };
+        var options = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 16, PortCapacity = 64 };
         Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, _drops);
     }
 
@@ -66,6 +66,12 @@ public sealed class SwitchUnderTest : IDisposable
             Add(after.Forwarded - before[i].Forwarded, OutcomeKind.Forwarded, _ => DropReason.None);
             Add(after.Answered - before[i].Answered, OutcomeKind.Answered, _ => DropReason.None);
             Add(after.Consumed - before[i].Consumed, OutcomeKind.Consumed, _ => DropReason.None);
+            long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped;
+            if (after.ReceivedPackets != ended + Workers.HeldOf(i))
+            {
+                throw new InvalidOperationException($"port {i}: received {after.ReceivedPackets}, ended {ended}, held {Workers.HeldOf(i)}");
+            }
+
             List<DropReason> reasons = _drops.Of(i);
             if (reasons.Count != after.Dropped - before[i].Dropped)
             {

@@ -49,17 +49,13 @@ internal static class ReferenceDhcp
     private static ReferenceOutcome? Answer4(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
     {
         IpAddress? router = ReferenceTopology.Router(topology.SubnetOf(eni), isV6: false);
-        bool isBroadcast = packet.Destination == Everybody && packet.DestinationMac.IsMulticast;
-        bool isUnicast = packet.Destination == router && packet.DestinationMac == topology.GatewayMac;
+        List<IpAddress> own = [.. eni.PrivateIps.Where(ip => !ip.IsV6)];
+        bool isOwn = own.Contains(packet.Source);
+        bool isBroadcast = packet.Destination == Everybody && packet.DestinationMac.IsMulticast && (isOwn || packet.Source.IsUnspecified);
+        bool isUnicast = packet.Destination == router && packet.DestinationMac == topology.GatewayMac && isOwn;
         if (!isBroadcast && !isUnicast)
         {
             return null;
-        }
-
-        List<IpAddress> own = [.. eni.PrivateIps.Where(ip => !ip.IsV6)];
-        if (!packet.Source.IsUnspecified && !own.Contains(packet.Source))
-        {
-            return ReferenceOutcome.Drop(DropReason.SpoofedIp);
         }
 
         if (!IsEnabled(topology, eni) || own.Count == 0)
@@ -83,7 +79,7 @@ internal static class ReferenceDhcp
         IpAddress client = IpAddress.Read(packet.Frame.AsSpan(body + 12), isV6: false);
         IpAddress relay = IpAddress.Read(packet.Frame.AsSpan(body + 24), isV6: false);
         bool isForeignRelay = !relay.IsUnspecified && !own.Contains(relay);
-        if (packet.Frame[body] != 1 || isForeignRelay || !IsAnswered(options, client, own, router!.Value))
+        if (isForeignRelay || !IsAnswered(options, client, own, router!.Value))
         {
             return ReferenceOutcome.Consume();
         }
@@ -111,14 +107,9 @@ internal static class ReferenceDhcp
 
     private static ReferenceOutcome? Answer6(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
     {
-        if (packet.Destination != Servers6 || !packet.DestinationMac.IsMulticast)
+        if (packet.Destination != Servers6 || !packet.DestinationMac.IsMulticast || packet.Source != Frames.LinkLocal(eni.Mac))
         {
             return null;
-        }
-
-        if (packet.Source != Frames.LinkLocal(eni.Mac))
-        {
-            return ReferenceOutcome.Drop(DropReason.SpoofedIp);
         }
 
         if (!IsEnabled(topology, eni) || ReferenceTopology.Router(topology.SubnetOf(eni), isV6: true) is null)
@@ -161,7 +152,7 @@ internal static class ReferenceDhcp
     private static Dictionary<int, byte[]>? Options(byte[] frame, int body, int end)
     {
         var options = new Dictionary<int, byte[]>();
-        if (frame[body + 1] != 1 || frame[body + 2] != 6 || !frame.AsSpan(body + 236, 4).SequenceEqual<byte>([99, 130, 83, 99]))
+        if (frame[body] != 1 || frame[body + 1] != 1 || frame[body + 2] != 6 || !frame.AsSpan(body + 236, 4).SequenceEqual<byte>([99, 130, 83, 99]))
         {
             return null;
         }

@@ -123,7 +123,18 @@ internal sealed class ReferenceHeldPackets
         return true;
     }
 
-    public IReadOnlyList<ReferenceHeldPacket> TakeOld(long nowNs) => Take(held => nowNs >= held.DeadlineNs);
+    /// <summary>The longest held packet if its time is up.</summary>
+    public ReferenceHeldPacket? TakeOld(long nowNs)
+    {
+        if (_packets.Count == 0 || nowNs < _packets[0].DeadlineNs)
+        {
+            return null;
+        }
+
+        ReferenceHeldPacket old = _packets[0];
+        _packets.RemoveAt(0);
+        return old;
+    }
 
     public IReadOnlyList<ReferenceHeldPacket> TakeFor(IpAddress neighbor) => Take(held => held.NextHop == neighbor);
 

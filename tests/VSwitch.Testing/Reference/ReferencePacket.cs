@@ -39,7 +39,7 @@ internal sealed class ReferencePacket(byte[] frame)
 
     public uint FragmentId { get; private set; }
 
-    /// <summary>Protocol as every fragment of a datagram has it: of IPv6 that of the fragment header.</summary>
+    /// <summary>Protocol as every fragment of a datagram has it; 0 for IPv6, where they may differ.</summary>
     public byte FragmentProtocol { get; private set; }
 
     /// <summary>Where the part of a fragment begins that is a piece of the datagram.</summary>
@@ -166,15 +166,17 @@ internal sealed class ReferencePacket(byte[] frame)
     {
         (L4, Protocol) = (found.TransportAt, found.Protocol);
         (FragmentOffset, MoreFragments, FragmentId) = (found.FragmentOffset, found.MoreFragments, found.FragmentId);
-        (FragmentProtocol, FragmentDataAt) = (found.FragmentProtocol, found.FragmentDataAt);
+        FragmentDataAt = found.FragmentDataAt;
         return IsFragmentSound();
     }
 
-    /// <summary>A fragment ends within the largest datagram, and all but the last carry whole units of 8 bytes.</summary>
+    /// <summary>A fragment carries something, ends within the largest datagram, and all but the last carry whole units of 8
+    /// bytes.</summary>
     private bool IsFragmentSound()
     {
         int length = End - FragmentDataAt;
-        return !IsFragment || ((FragmentOffset * 8) + length <= LargestPayload && (!MoreFragments || length % 8 == 0));
+        return !IsFragment ||
+            (length > 0 && (FragmentOffset * 8) + length <= LargestPayload && (!MoreFragments || length % 8 == 0));
     }
 
     private DropReason ParseTransport()
@@ -205,9 +207,6 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
     private const byte Fragment = 44;
     private const byte Authentication = 51;
     private const byte DestinationOptions = 60;
-
-    /// <summary>Next header of the fragment header.</summary>
-    public byte FragmentProtocol { get; init; }
 
     /// <summary>Where the fragment header ends.</summary>
     public int FragmentDataAt { get; init; }
@@ -246,7 +245,6 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
                     FragmentOffset = word >> 3,
                     MoreFragments = (word & 1) != 0,
                     FragmentId = id,
-                    FragmentProtocol = bytes[at],
                     FragmentDataAt = at + 8,
                 };
             }

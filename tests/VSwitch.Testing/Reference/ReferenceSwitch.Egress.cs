@@ -86,8 +86,7 @@ public sealed partial class ReferenceSwitch
             return ReferenceOutcome.Hold(ReferenceTopology.InternetPort, question);
         }
 
-        ReferenceOutcome told = NoNeighbor(port, packet);
-        return question is null ? told : told with { Sent = [(ReferenceTopology.InternetPort, question), .. told.Sent] };
+        return ReferenceOutcome.Drop(DropReason.NeighborUnresolved, ReferenceTopology.InternetPort, question);
     }
 
     private ReferenceOutcome NoNeighbor(string port, ReferencePacket packet) => _topology.Eni(port) is { } eni

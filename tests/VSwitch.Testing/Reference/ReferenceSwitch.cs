@@ -18,7 +18,7 @@ public sealed partial class ReferenceSwitch
     private readonly ReferenceHistory _history = new();
 
     // Held packets whose turn has come with the frame at hand; a reason where that is their end.
-    private readonly Queue<(ReferenceHeldPacket Held, DropReason Reason)> _released = [];
+    private readonly List<(ReferenceHeldPacket Held, DropReason Reason)> _released = [];
     private ReferenceTopology _topology;
     private int _generation = 1;
     private long _nowNs;
@@ -49,7 +49,7 @@ public sealed partial class ReferenceSwitch
         _connections.Advance(nowNs / 1_000_000, Config.Switch.Timeouts);
         List<HeldEnd> ends = [];
         List<(string Port, byte[] Frame)> sent = [];
-        foreach (ReferenceHeldPacket old in _held.TakeOld(nowNs))
+        while (_held.TakeOld(nowNs) is { } old)
         {
             // Each at its own time: it counts for how many errors a port still gets.
             _nowNs = old.DeadlineNs;
@@ -58,6 +58,12 @@ public sealed partial class ReferenceSwitch
                 : NoNeighbor(old.Port, old.Packet);
             ends.Add(new HeldEnd(old.Port, outcome.Kind, outcome.DropReason));
             sent.AddRange(outcome.Sent);
+            if (old.Packet is { IsLaterFragment: false, Datagram: { } datagram })
+            {
+                datagram.IsFirstSeen = true;
+                ends.AddRange(_held.TakeOf(datagram).Select(held =>
+                    new HeldEnd(held.Port, OutcomeKind.Dropped, DropReason.FragmentUnmatched)));
+            }
         }
 
         _nowNs = nowNs;
@@ -88,14 +94,14 @@ public sealed partial class ReferenceSwitch
 
         List<(string Port, byte[] Frame)> sent = [.. outcome.Sent];
         List<HeldEnd> ends = [];
-        while (_released.TryDequeue(out (ReferenceHeldPacket Held, DropReason Reason) next))
+        while (_released.Count > 0)
         {
+            (ReferenceHeldPacket Held, DropReason Reason) next = _released[0];
+            _released.RemoveAt(0);
             string port = next.Held.Port;
-            ReferenceOutcome own = next.Reason switch
-            {
-                DropReason.None => Take(port, next.Held.Packet, isNew: false),
-                _ => ReferenceOutcome.Drop(next.Reason),
-            };
+            ReferenceOutcome own = next.Reason == DropReason.None
+                ? Take(port, next.Held.Packet, isNew: false)
+                : ReferenceOutcome.Drop(next.Reason);
             sent.AddRange(own.Sent);
             if (own.Kind != OutcomeKind.Held)
             {
@@ -162,7 +168,7 @@ public sealed partial class ReferenceSwitch
         {
             foreach (ReferenceHeldPacket held in _held.TakeFor(neighbor))
             {
-                _released.Enqueue((held, DropReason.None));
+                _released.Add((held, DropReason.None));
             }
         }
 
@@ -216,7 +222,12 @@ public sealed partial class ReferenceSwitch
             return ReferenceOutcome.Drop(steering.Reason);
         }
 
-        return packet.IsFragment && packet.Datagram is null ? Fragment(packet, way) : Follow(packet, way);
+        if (packet.IsFragment && packet.Datagram is null)
+        {
+            return Fragment(packet, way);
+        }
+
+        return packet is { IsLaterFragment: false, Datagram: { } datagram } ? First(datagram, packet, way) : Follow(packet, way);
     }
 
     private ReferenceOutcome Follow(ReferencePacket packet, ReferenceWay way)
@@ -267,10 +278,7 @@ public sealed partial class ReferenceSwitch
 
         if (!packet.IsLaterFragment)
         {
-            ReferenceOutcome outcome = Follow(packet, way);
-            datagram.IsFirstSeen = true;
-            Release(datagram, DropReason.None);
-            return outcome;
+            return First(datagram, packet, way);
         }
 
         if (datagram.IsFirstSeen)
@@ -283,13 +291,21 @@ public sealed partial class ReferenceSwitch
             : ReferenceOutcome.Drop(DropReason.FragmentUnmatched);
     }
 
-    private void Release(ReferenceDatagram datagram, DropReason reason)
+    /// <summary>A first fragment, and after it what waits for it; what it waits for itself, they wait for, too.</summary>
+    private ReferenceOutcome First(ReferenceDatagram datagram, ReferencePacket packet, ReferenceWay way)
     {
-        foreach (ReferenceHeldPacket held in _held.TakeOf(datagram))
+        ReferenceOutcome outcome = Follow(packet, way);
+        if (outcome.Kind != OutcomeKind.Held)
         {
-            _released.Enqueue((held, reason));
+            datagram.IsFirstSeen = true;
+            Release(datagram, DropReason.None);
         }
+
+        return outcome;
     }
+
+    private void Release(ReferenceDatagram datagram, DropReason reason) =>
+        _released.InsertRange(0, _held.TakeOf(datagram).Select(held => (held, reason)));
 
     /// <summary>3.2: the router answers echo requests and nothing else.</summary>
     private ReferenceOutcome ForRouter(EniConfig? eni, ReferencePacket packet)

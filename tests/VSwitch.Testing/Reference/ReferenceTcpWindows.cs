@@ -397,6 +397,11 @@ internal sealed class ReferenceTcpJudge
             return Place.Outside;
         }
 
+        if (_kind == ReferenceTcpClass.Ack && _track.State == ReferenceTcpState.Established)
+        {
+            return Place.Inside;
+        }
+
         bool isOld = !After(end, _sender.End - _receiver.MaxWin - 1);
         bool isOldAck = !After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
         return isOld || isOldAck ? Place.Late : Place.Inside;

@@ -193,7 +193,7 @@ internal static class ReferenceWaitingRows
                 [
                     In("web", packet, "held + internet"),
                     .. Enumerable.Repeat(In("web", packet, "held"), 63),
-                    In("web", packet, "dropped neighbor-unresolved + web", Icmp(3, 1), Addresses(Ip("10.0.1.1"), Ip("10.0.1.10"))),
+                    In("web", packet, "dropped neighbor-unresolved"),
                 ]),
         ];
     }
