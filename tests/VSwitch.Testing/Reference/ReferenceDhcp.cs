@@ -84,11 +84,11 @@ internal static class ReferenceDhcp
             return ReferenceOutcome.Consume();
         }
 
-        // To a client without an address by broadcast if it asks so, and a refusal always (RFC 2131 4.1).
+        // By broadcast a refusal always, and to a client without an address if it asks so or wants none (RFC 2131 4.1).
         IpAddress wanted = AddressIn(options, 50) ?? client;
         bool isRefused = options[53][0] == 3 && wanted != own[0];
         bool wantsBroadcast = (packet.Frame[body + 10] & 0x80) != 0;
-        bool isToAll = isRefused || (client.IsUnspecified && wantsBroadcast);
+        bool isToAll = isRefused || (client.IsUnspecified && (wantsBroadcast || options[53][0] == 8));
         IpAddress to = isToAll ? Everybody : client.IsUnspecified ? own[0] : client;
         return ByAddresses(topology, eni, isToAll ? MacAddress.Broadcast : eni.Mac, router.Value, to);
     }
@@ -130,10 +130,12 @@ internal static class ReferenceDhcp
         }
 
         // Server identifiers are the switch's own choice: a message that must name it is only known when it names none.
-        bool namesClient = options.Contains(1);
-        bool isAnswered = !options.Contains(2) && packet.Frame[body] switch
+        bool namesClient = options.Any(option => option.Number == 1);
+        bool namesServer = options.Any(option => option.Number == 2);
+        bool isAnswered = !namesServer && packet.Frame[body] switch
         {
-            1 or 4 or 6 => namesClient,
+            1 or 6 => namesClient,
+            4 => namesClient && options.Any(option => option.Number == 3 && Options6(option.Body[12..])!.Any(inner => inner.Number == 5)),
             11 => true,
             _ => false,
         };
@@ -187,10 +189,10 @@ internal static class ReferenceDhcp
         return isGood ? options : null;
     }
 
-    /// <summary>Numbers of the options at the top level; null when one is cut short.</summary>
-    private static HashSet<int>? Options6(byte[] bytes)
+    /// <summary>The options at one level; null when one is cut short.</summary>
+    private static List<(int Number, byte[] Body)>? Options6(byte[] bytes)
     {
-        var numbers = new HashSet<int>();
+        var options = new List<(int Number, byte[] Body)>();
         for (int at = 0; at < bytes.Length;)
         {
             int length = at + 4 <= bytes.Length ? (bytes[at + 2] << 8) | bytes[at + 3] : bytes.Length;
@@ -199,11 +201,11 @@ internal static class ReferenceDhcp
                 return null;
             }
 
-            numbers.Add((bytes[at] << 8) | bytes[at + 1]);
+            options.Add(((bytes[at] << 8) | bytes[at + 1], bytes[(at + 4)..(at + 4 + length)]));
             at += 4 + length;
         }
 
-        return numbers;
+        return options;
     }
 
     private static IpAddress? AddressIn(Dictionary<int, byte[]> options, int number) =>

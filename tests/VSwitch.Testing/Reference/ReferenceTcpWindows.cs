@@ -198,8 +198,8 @@ internal sealed class ReferenceTcpJudge
     public static ReferenceVerdict Judge(ReferenceSegment segment, ReferenceTcpTrack track, bool isOriginal) =>
         new ReferenceTcpJudge(segment, track, isOriginal).Decide();
 
-    /// <summary>a is behind b.</summary>
-    private static bool After(uint a, uint b) => (int)(a - b) > 0;
+    /// <summary>a is behind b; so are two numbers that are 2^31 apart.</summary>
+    private static bool After(uint a, uint b) => (int)(b - a) < 0;
 
     private static uint Later(uint a, uint b) => After(b, a) ? b : a;
 

@@ -37,6 +37,7 @@ public class ReferencePropertyTests(ITestOutputHelper output)
         var reference = new ReferenceSwitch(configs[0]);
         var traffic = new RandomTraffic(configs[0], seed);
         using var real = new SwitchUnderTest(configs[0], workers);
+        var history = new FrameHistory();
         long nowNs = StartNs;
         for (int i = 0; i < frames; i++)
         {
@@ -54,9 +55,11 @@ public class ReferencePropertyTests(ITestOutputHelper output)
             ReferenceOutcome seen = real.Receive(next.Port, next.Frame, nowNs);
             if (OutcomeComparison.Difference(next.Port, expected, seen) is { } difference)
             {
-                Assert.Fail($"{difference}; frame {i} on {next.Port}: {Convert.ToHexString(next.Frame)}");
+                Assert.Fail(
+                    $"{difference}\nframe {i} on {next.Port}: {Convert.ToHexString(next.Frame)}{history.Of(next.Frame)}\n  now {next.Port}: {FrameHistory.Describe(next.Frame)}");
             }
 
+            history.Add(nowNs, next.Port, next.Frame, expected);
             foreach ((string port, byte[] frame) in expected.Sent)
             {
                 traffic.Observe(port, frame);
