@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using VSwitch.Testing.Reference;
@@ -9,7 +8,7 @@ namespace VSwitch.Testing;
 public sealed class FrameHistory
 {
     private const int KeptFrames = 20_000;
-    private const int ShownFrames = 24;
+    private const int ShownFrames = 16;
 
     private readonly Queue<(long NowNs, string Port, byte[] Frame, string Outcome)> _frames = [];
 
@@ -43,35 +42,31 @@ public sealed class FrameHistory
     {
         PacketFields fields = PacketFields.Of(frame);
         string ip = $"{fields["ip.src"] ?? fields["ip6.src"]} > {fields["ip.dst"] ?? fields["ip6.dst"]} {ProtocolOf(frame)}";
-        int at = TransportOf(frame);
-        if (ProtocolOf(frame) != "6" || at + 20 > frame.Length)
+        if (fields["tcp.src"] is null)
         {
             return $"{ip} {Convert.ToHexString(frame.AsSpan(0, Math.Min(frame.Length, 70)))}";
         }
 
-        uint Word(int offset) => BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(at + offset));
-        int header = (frame[at + 12] >> 4) * 4;
-        string options = Convert.ToHexString(frame.AsSpan(at + 20, Math.Max(0, Math.Min(header - 20, frame.Length - at - 20))));
-        return $"{ip} {Word(0) >> 16}>{Word(0) & 0xFFFF} [{(TcpBits)(frame[at + 13])}] seq {Word(4)} ack {Word(8)} win {Word(12) & 0xFFFF} " +
-            $"data {frame.Length - at - header} {options}";
+        string[] names = ["tcp.src", "tcp.dst", "tcp.flags", "tcp.seq", "tcp.ack", "tcp.window", "tcp.options"];
+        return ip + string.Concat(names.Where(name => fields[name] is not null).Select(name => $" {name[4..]} {fields[name]}")) +
+            $" of {frame.Length} bytes, ends {Convert.ToHexString(frame.AsSpan(Math.Max(0, Math.Min(frame.Length, 54) - 8), Math.Min(54, 8)))}" +
+            Convert.ToHexString(frame.AsSpan(Math.Min(frame.Length, 54), Math.Min(frame.Length, 100) - Math.Min(frame.Length, 54)));
     }
 
     private static (string Protocol, string From, string To) EndsOf(byte[] frame)
     {
-        int at = TransportOf(frame);
         string protocol = ProtocolOf(frame);
-        if (protocol is "6" or "17" && at + 4 <= frame.Length)
+        PacketFields fields = PacketFields.Of(frame);
+        string? from = fields["tcp.src"] ?? fields["udp.src"];
+        if (from is not null)
         {
-            return (protocol, $"{(frame[at] << 8) | frame[at + 1]}", $"{(frame[at + 2] << 8) | frame[at + 3]}");
+            return ("", from, fields["tcp.dst"] ?? fields["udp.dst"] ?? "");
         }
 
-        PacketFields fields = PacketFields.Of(frame);
         return (protocol, fields["ip.src"] ?? fields["ip6.src"] ?? "", fields["ip.dst"] ?? fields["ip6.dst"] ?? "");
     }
 
     private static bool IsV6(byte[] frame) => frame.Length > 13 && frame[12] == 0x86 && frame[13] == 0xDD;
-
-    private static int TransportOf(byte[] frame) => IsV6(frame) ? 54 : frame.Length > 14 ? 14 + ((frame[14] & 15) * 4) : frame.Length;
 
     private static string ProtocolOf(byte[] frame) => frame.Length < 34 || frame[12] is not (0x08 or 0x86)
         ? "-"

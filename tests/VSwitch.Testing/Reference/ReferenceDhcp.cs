@@ -136,7 +136,7 @@ internal static class ReferenceDhcp
         {
             1 or 6 => namesClient,
             4 => namesClient && options.Any(option => option.Number == 3 && Options6(option.Body[12..])!.Any(inner => inner.Number == 5)),
-            11 => true,
+            11 => !options.Any(option => option.Number is 3 or 4 or 25),
             _ => false,
         };
         return isAnswered

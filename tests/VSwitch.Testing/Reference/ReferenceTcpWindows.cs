@@ -187,10 +187,12 @@ internal sealed class ReferenceTcpJudge
         (_sender, _receiver) = isOriginal ? (_track.Opener, _track.Responder) : (_track.Responder, _track.Opener);
     }
 
-    /// <summary>What the windows say: I and III refuse, II and IV let pass without a change.</summary>
+    /// <summary>What the windows say: I and III refuse, II and IV let pass without a change; what overruns the window a little passes
+    /// and moves its sender's end alone.</summary>
     private enum Place
     {
         Outside,
+        LittleOver,
         Late,
         Inside,
     }
@@ -198,8 +200,8 @@ internal sealed class ReferenceTcpJudge
     public static ReferenceVerdict Judge(ReferenceSegment segment, ReferenceTcpTrack track, bool isOriginal) =>
         new ReferenceTcpJudge(segment, track, isOriginal).Decide();
 
-    /// <summary>a is behind b; so are two numbers that are 2^31 apart.</summary>
-    private static bool After(uint a, uint b) => (int)(b - a) < 0;
+    /// <summary>a is behind b; 2^31 apart is undefined (RFC 1982 3.2).</summary>
+    private static bool After(uint a, uint b) => (int)(a - b) > 0;
 
     private static uint Later(uint a, uint b) => After(b, a) ? b : a;
 
@@ -308,13 +310,15 @@ internal sealed class ReferenceTcpJudge
         {
             if (!_isOriginal)
             {
-                return AcknowledgesSyn(ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
+                return _segment.IsAck && AcknowledgesSyn(ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
             }
 
             if (_track.ChallengeAck == _segment.Sequence)
             {
                 return Unmoved();
             }
+
+            return _segment.Sequence == _sender.End ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
         }
 
         return _receiver.MaxAck is { } maxAck && After(maxAck, _segment.Sequence)
@@ -337,15 +341,14 @@ internal sealed class ReferenceTcpJudge
         }
 
         (uint ack, uint sack) = Acknowledged();
-        bool isZeroReset = _segment.IsRst && _segment.Sequence == 0 && state == ReferenceTcpState.SynSent;
-        (uint sequence, uint end) = isZeroReset ? (_sender.End, _sender.End) : (_segment.Sequence, _segment.End);
+        (uint sequence, uint end) = (_segment.Sequence, _segment.End);
         if (_segment.IsFirstFragment)
         {
             end = Later(end, _sender.MaxEnd);
         }
 
         Place place = _track.IsPickedUp && !_segment.IsRst ? Place.Inside : PlaceOf(sequence, end, sack);
-        if (place != Place.Inside)
+        if (place is Place.Outside or Place.Late)
         {
             return place == Place.Outside ? ReferenceVerdict.Invalid : ReferenceVerdict.Unchanged;
         }
@@ -354,6 +357,12 @@ internal sealed class ReferenceTcpJudge
         if (_segment.IsRst && state == ReferenceTcpState.Established && !isExact)
         {
             return ReferenceVerdict.Unchanged;
+        }
+
+        if (place == Place.LittleOver)
+        {
+            _sender.End = end;
+            return Unmoved();
         }
 
         MoveWindows(end, ack, sack);
@@ -382,29 +391,22 @@ internal sealed class ReferenceTcpJudge
 
     private Place PlaceOf(uint sequence, uint end, uint sack)
     {
+        bool isNew = _receiver.MaxWin == 0 || After(end, _sender.End - _receiver.MaxWin - 1);
+        bool isAckNew = _receiver.MaxWin == 0 || After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
+        bool isAckSent = _receiver.MaxWin == 0 || !After(sack, _receiver.End);
         if (After(sequence, _sender.MaxEnd))
         {
-            return Place.Outside;
+            bool isLittle = _receiver.MaxWin != 0 && end - _sender.MaxEnd < _receiver.MaxWin;
+            return isLittle && isNew && isAckNew && isAckSent ? Place.LittleOver : Place.Outside;
         }
 
-        if (_receiver.MaxWin == 0)
-        {
-            return Place.Inside;
-        }
-
-        if (After(sack, _receiver.End))
+        if (!isAckSent)
         {
             return Place.Outside;
         }
 
-        if (_kind == ReferenceTcpClass.Ack && _track.State == ReferenceTcpState.Established)
-        {
-            return Place.Inside;
-        }
-
-        bool isOld = !After(end, _sender.End - _receiver.MaxWin - 1);
-        bool isOldAck = !After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
-        return isOld || isOldAck ? Place.Late : Place.Inside;
+        bool isJudgedForAge = _kind != ReferenceTcpClass.Ack || _track.State != ReferenceTcpState.Established;
+        return isJudgedForAge && !(isNew && isAckNew) ? Place.Late : Place.Inside;
     }
 
     private void MoveWindows(uint end, uint ack, uint sack)

@@ -87,7 +87,7 @@ internal sealed class TrafficTcp(Random random)
         3 => number + (uint)random.Next(3000),
         4 => number - (uint)random.Next(140_000),
         5 => number + (uint)random.Next(140_000),
-        6 => number + 0x8000_0000,
+        6 => number + 0x7FF0_0000,
         _ => (uint)random.NextInt64(1L << 32),
     };
 
