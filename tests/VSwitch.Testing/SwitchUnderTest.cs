@@ -45,6 +45,9 @@ public sealed class SwitchUnderTest : IDisposable
         _shared.Publish(Snapshot, DevicesOf());
     }
 
+    /// <summary>True for a port of the configuration in force.</summary>
+    public bool HasPort(string port) => Snapshot.PortNames.Contains(port);
+
     /// <summary>Takes one frame. What ended besides it had been held: of several ends on its own port any may be told as its
     /// own, see <see cref="OutcomeComparison"/>.</summary>
     public ReferenceOutcome Receive(string port, ReadOnlySpan<byte> frame, long nowNs)
