@@ -130,24 +130,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
-        var opening = new Opening<TAddress>
-        {
-            Port = p->InPort,
-            Space = (ushort)(p->KeyHigh >> 32),
-            Source = TFamily.KeyAddress(p->KeyLow, Scratch6(p), swapped),
-            Destination = TFamily.KeyAddress(p->KeyLow, Scratch6(p), !swapped),
-            Protocol = p->Protocol,
-            Selector = SelectorOf(p),
-            IsHairpin = (p->Flags & PacketFlags.Hairpin) != 0,
-            IsRouted = isRouted,
-            Peer = isRouted ? 0 : PeerOf(p),
-            Ttl = TFamily.Ttl(p),
-            AsksAcl = true,
-            KeptEgressRule = SecurityGroupTable.NoRule,
-            KeptIngressRule = SecurityGroupTable.NoRule,
-        };
-        opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
+        Opening<TAddress> opening = OpeningOfFirst<TAddress, TFamily>(p, isRouted);
         FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
         if (state == FlowState.Free)
         {
@@ -201,6 +184,32 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
         Install(p, entry, state, opening.Selector, decision, isRouted);
         TryForward(p, entry, ActionOf(p, entry));
+    }
+
+    /// <summary>A connection as a first packet would open it.</summary>
+    private Opening<TAddress> OpeningOfFirst<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
+        var opening = new Opening<TAddress>
+        {
+            Port = p->InPort,
+            Space = (ushort)(p->KeyHigh >> 32),
+            Source = TFamily.KeyAddress(p->KeyLow, Scratch6(p), swapped),
+            Destination = TFamily.KeyAddress(p->KeyLow, Scratch6(p), !swapped),
+            Protocol = p->Protocol,
+            Selector = SelectorOf(p),
+            IsHairpin = (p->Flags & PacketFlags.Hairpin) != 0,
+            IsRouted = isRouted,
+            Peer = isRouted ? 0 : PeerOf(p),
+            Ttl = TFamily.Ttl(p),
+            AsksAcl = true,
+            KeptEgressRule = SecurityGroupTable.NoRule,
+            KeptIngressRule = SecurityGroupTable.NoRule,
+        };
+        opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
+        return opening;
     }
 
     private void Install(
