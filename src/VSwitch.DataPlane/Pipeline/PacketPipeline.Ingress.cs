@@ -92,6 +92,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Key4(p, eni, port, ports, kind);
         if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
         {
+            // Which way the error's own addresses sort says nothing of the quoted ones.
+            p->Flags &= ~PacketFlags.Swapped;
             KeyOfQuote(p);
         }
     }
