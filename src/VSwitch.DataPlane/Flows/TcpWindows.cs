@@ -115,10 +115,7 @@ public static unsafe class TcpWindows
         bool isKnown = e->MaxWindow[r] != 0;
         bool isBeyondWindow = (int)(e->MaxEnd[d] - sequence) < 0;
         bool acksUnsent = isKnown && (int)(e->End[r] - sack) < 0;
-
-        // A plain ACK of an established connection decides nothing and moves windows only forward: however old, it passes.
-        bool isLateJudged = isKnown && (e->State != FlowState.TcpEstablished || !segment.IsPlainAck || isBeyondWindow);
-        bool isLate = isLateJudged && ((int)(end - (e->End[d] - Window(e, r))) < 0 ||
+        bool isLate = isKnown && ((int)(end - (e->End[d] - Window(e, r))) < 0 ||
             (int)(sack - (e->End[r] - Math.Max(Window(e, d), LeastAckWindow))) < 0);
         if ((isBeyondWindow || acksUnsent || isLate) && ((e->Marks & TcpMarks.Liberal) == 0 || isReset))
         {

@@ -26,6 +26,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
     private const uint PlainHeaderMask = 0x17F0;
     private const uint NopNopTimestamps = 0x0A08_0101;
+    private const uint LeastAckWindow = 66_000;
     private const int EndAt = 0;
     private const int MaxEndAt = 2;
     private const int MaxAckAt = 4;
@@ -170,8 +171,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>Established TCP, a plain ACK with or without data that the windows of both ends allow, or UDP seen both ways:
-    /// nearly every packet. It moves windows and timer as <see cref="TcpTracker"/> would; an old segment moves nothing, for
-    /// windows only move forward. False, and nothing has moved, when it is anything else.</summary>
+    /// nearly every packet. It moves windows and timer as <see cref="TcpTracker"/> would. False, and nothing has moved, when it is
+    /// anything else: a retransmission or a late segment too.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryTrackPlain(PacketBuffer* p, FlowEntry* entry)
     {
@@ -192,16 +193,17 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         uint ack = (uint)numbers;
         uint end = (uint)(numbers >> 32) + (uint)(ParseStage.EthernetBytes + p->L3Length - p->L4Offset) - ((header & 0xF0) >> 2);
         uint window = BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 14));
-        if (((int)(sender[MaxEndAt] - end) | (int)(receiver[EndAt] - ack) | (int)(window - 1)) < 0)
+
+        // What is late in its data or in its acknowledgment must move nothing, however new the other of the two is: else a blind
+        // sender could bring in a sequence number of its own, and a RST with it. Those take the long way.
+        int inside = (int)(sender[MaxEndAt] - end) | (int)(receiver[EndAt] - ack) | (int)(window - 1) |
+            (int)(end - sender[EndAt]) | (int)(ack - receiver[EndAt] + LeastAckWindow);
+        if (inside < 0)
         {
             return false;
         }
 
-        if ((int)(end - sender[EndAt]) > 0)
-        {
-            sender[EndAt] = end;
-        }
-
+        sender[EndAt] = end;
         if ((int)(ack - sender[MaxAckAt]) > 0)
         {
             sender[MaxAckAt] = ack;

@@ -60,7 +60,7 @@ public class TcpWindowTests
         }
 
         // blackbox BB23 (Linux conntrack_ack_loss_stall).
-        Assert.Equal(Accept, talk.C("A", 1, 1, 1460, 257));
+        Assert.Equal(Ignore, talk.C("A", 1, 1, 1460, 257));
         Assert.Equal(Accept, talk.S("A", 1, 67161));
 
         // An old FIN does not close.
@@ -119,6 +119,17 @@ public class TcpWindowTests
         Assert.Equal(Accept, talk.S("A", 1, 1, 0, 1000));
         Assert.Equal(Invalid, talk.C("A", 2002, 1, 1));
         Assert.Equal(Accept, talk.C("A", 1001, 1, 1));
+    }
+
+    [Fact]
+    public void A_blind_segment_with_an_old_acknowledgment_brings_in_no_number_for_a_reset()
+    {
+        TcpConversation talk = TcpConversation.Established();
+        Assert.Equal(Accept, talk.C("A", 1, 1, 100));
+        Assert.Equal(Accept, talk.S("A", 1, 101, 100));
+        Assert.Equal(Ignore, talk.S("A", 5000, unchecked(101u - 70_000u), 10));
+        Assert.Equal(Ignore, talk.S("R", 5010));
+        Assert.Equal(FlowState.TcpEstablished, talk.State);
     }
 
     [Fact]
