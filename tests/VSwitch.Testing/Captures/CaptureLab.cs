@@ -20,6 +20,10 @@ public sealed record LabOptions
     /// <summary>False leaves VLAN tags on.</summary>
     public bool Untag { get; init; } = true;
 
+    /// <summary>True sends a frame whose MAC is a group's, but whose address is a host's, to that host: hand-made captures often have
+    /// the broadcast MAC in all frames.</summary>
+    public bool Unicast { get; init; }
+
     /// <summary>MTU of every port, bytes.</summary>
     public int Mtu { get; init; } = 1500;
 
@@ -96,10 +100,11 @@ public sealed class CaptureLab
     {
         _rewriter.Rewrite(link, LabView.Private);
         LabHost sender = _rewriter.Ends.Source ?? _hosts.OfMac(link.Source);
-        LabHost? receiver = link.IsToGroup ? null : _rewriter.Ends.Destination;
+        bool isToGroup = link.IsToGroup && !(_options.Unicast && _rewriter.Ends.Destination is not null);
+        LabHost? receiver = isToGroup ? null : _rewriter.Ends.Destination;
         bool isRouted = !sender.IsInside || receiver is { IsInside: false };
         byte[] body = _rewriter.Rewrite(link, sender.IsInside ? LabView.Private : LabView.Public);
-        MacAddress nextHop = link.IsToGroup ? link.Destination
+        MacAddress nextHop = isToGroup ? link.Destination
             : !sender.IsInside ? _internet.Mac
             : isRouted ? _settings.GatewayMac : receiver?.Mac ?? _settings.GatewayMac;
         byte[] bytes = Frame(nextHop, sender.IsInside ? sender.Mac : Neighbor, _options.Untag ? [] : link.Tags, link.EtherType, body);

@@ -13,7 +13,8 @@ namespace VSwitch.Tests.Captures;
 /// the rest is beyond the internet port. <c>raw</c>: the file as it is, each frame by <c>auto</c>. Rules: all ingress allowed, or
 /// <c>deny</c> (none), or <c>tcp/PORT</c>. <c>loose</c>, <c>tagged</c> (tags stay on), <c>mtu=N</c>, <c>capacity=N</c>,
 /// <c>established=SECONDS</c>, <c>workers=N</c>, <c>speed=N</c>. Frames: <c>whole</c> and <c>sums</c> (<see cref="CaptureMend"/>),
-/// <c>sorted</c> (by time), <c>order=N,…</c> (these, in this order, all at the file's first instant), <c>then=N@S</c> (frame N once
+/// <c>unicast</c>
+/// (a MAC of the capture that is a group's, under an address that is a host's, becomes the host's), <c>sorted</c> (by time), <c>order=N,…</c> (these, in this order, all at the file's first instant), <c>then=N@S</c> (frame N once
 /// more, S seconds after the last).</param>
 /// <param name="Expected">Name and count, in pairs: forwarded, answered, consumed, generated, flows (made), live (at the end), and drop
 /// reasons. Of these, forwarded, answered, consumed and reasons that are not named must be 0.</param>
@@ -65,6 +66,7 @@ internal sealed record TraceRow(string File, string Lab, string Expected)
             Inside = Value("inside") is { } inside ? inside.Split(',').Select(a => IpAddress.Parse(a)).ToHashSet().Contains : null,
             Loose = Has("loose"),
             Untag = !Has("tagged"),
+            Unicast = Has("unicast"),
             Mtu = (int)Number("mtu", 1500),
             Capacity = (int)Number("capacity", 100_000),
         };
