@@ -53,16 +53,18 @@ internal static class RequirementsOvs
         new("no ACK flag", "a RST without ACK is judged by its sequence alone",
             [.. Handshake("web", WebToApp, "app", AppToWeb), In("web", Segment(WebToApp, 40000, 80, Rst, 1, 0xFFFF_0000), "forwarded app")]),
         new("fallback", "a late or repeated segment passes and does not start the timer again",
-            [.. Handshake("web", WebToApp, "app", AppToWeb), In("web", Segment(WebToApp, 40000, 80, Ack, 1, 1, 60_000), "forwarded app").At(1),
-                In("app", Segment(AppToWeb, 80, 40000, Ack, 1, 60_001), "forwarded web").At(2), In("web", Segment(WebToApp, 40000, 80, Ack, 60_001, 1, 60_000), "forwarded app").At(3),
-                In("app", Segment(AppToWeb, 80, 40000, Ack, 1, 120_001), "forwarded web").At(4), In("web", Segment(WebToApp, 40000, 80, Ack, 1, 1, 100), "forwarded app").At(400_000_000),
-                In("app", Segment(AppToWeb, 80, 40000, Ack, 1, 120_001), "dropped connection-invalid").At(432_000_004)]),
+            In("web", Narrow(WebToApp, 40000, 80, Syn, 0, 0), "forwarded app"), In("app", Narrow(AppToWeb, 80, 40000, SynAck, 0, 1), "forwarded web"),
+            In("web", Narrow(WebToApp, 40000, 80, Ack, 1, 1, 1000), "forwarded app").At(1), In("app", Narrow(AppToWeb, 80, 40000, Ack, 1, 1001), "forwarded web").At(2),
+            In("web", Narrow(WebToApp, 40000, 80, Ack, 1001, 1, 1000), "forwarded app").At(3), In("app", Narrow(AppToWeb, 80, 40000, Ack, 1, 2001), "forwarded web").At(4),
+            In("web", Narrow(WebToApp, 40000, 80, Ack, 1, 1, 100), "forwarded app").At(400_000_000),
+            In("app", Narrow(AppToWeb, 80, 40000, Ack, 1, 2001), "dropped connection-invalid").At(432_000_004)),
         new("fail", "a refused segment leaves the connection as it was",
             [.. Handshake("web", WebToApp, "app", AppToWeb), In("web", Segment(WebToApp, 40000, 80, Ack, 4_000_000, 1, 10), "dropped connection-invalid"),
                 In("web", Segment(WebToApp, 40000, 80, Ack, 1, 1, 10), "forwarded app")]),
         new("wscale > 14", "is 14", In("web", Scaled(WebToApp, 40000, 80, Syn, 0, 0, 200), "forwarded app"), In("app", Scaled(AppToWeb, 80, 40000, SynAck, 0, 1, 0), "forwarded web"),
             In("web", Scaled(WebToApp, 40000, 80, Ack, 1, 1, null, 1), "forwarded app"),
-            In("app", Segment(AppToWeb, 80, 40000, Ack, 1 + 65_535, 1, 1), "forwarded web")),
+            In("app", Segment(AppToWeb, 80, 40000, Ack, 1 << 14, 1, 1), "forwarded web"),
+            In("app", Segment(AppToWeb, 80, 40000, Ack, (1 << 14) + 100, 1, 1), "dropped connection-invalid")),
         new("icmp", "only echo, timestamp and information request open",
             In("web", Frames.Echo(WebOut, 7, 1), "forwarded internet"), In("web", Frames.Begin(WebOut).Icmp(13, 0, 0x0008_0001).Payload(12).Build(), "forwarded internet"),
             In("web", Frames.Begin(WebOut).Icmp(15, 0, 0x0009_0001).Build(), "forwarded internet"),
@@ -89,6 +91,10 @@ internal static class RequirementsOvs
         In("web", Segment(WebToApp, 40000, 80, Ack | TcpBits.Fin, 1, 1), "forwarded app").At(1), In("app", Segment(AppToWeb, 80, 40000, Ack, 1, 2), "forwarded web").At(2),
         In("app", Segment(AppToWeb, 80, 40000, Ack | TcpBits.Fin, 1, 2), "forwarded web").At(3), In("web", Segment(WebToApp, 40000, 80, Ack, 2, 2), "forwarded app").At(4),
     ];
+
+    /// <summary>A segment of an end that offers 1000 bytes.</summary>
+    private static byte[] Narrow(FrameAddresses ends, ushort from, ushort to, TcpBits flags, uint sequence, uint ack, int data = 0) =>
+        Frames.Begin(ends).Tcp(from, to, flags, t => t with { Sequence = sequence, Acknowledgment = ack, Window = 1000 }).Payload(data).Build();
 
     private static byte[] Scaled(FrameAddresses ends, ushort from, ushort to, TcpBits flags, uint sequence, uint ack, byte? scale, ushort window = 65535) =>
         Frames.Begin(ends).Tcp(from, to, flags, t => t with
