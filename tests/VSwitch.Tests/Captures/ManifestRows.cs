@@ -178,7 +178,7 @@ internal static class ManifestRows
     private static IEnumerable<TraceRow> Fragments() =>
     [
         // The first has MF and 36 bytes, no multiple of 8; the second's first never came.
-        new("frag-teardrop.pcap", "then=2@2", "malformed-ipv4 1 fragment-unmatched 2 flows 0"),
+        new("frag-teardrop.pcap", "then=2@6", "malformed-ipv4 1 fragment-unmatched 2 flows 0"),
         new("frag-teardrop.pcap", "deny", "malformed-ipv4 1 fragment-unmatched 1 flows 0"),
 
         // The second fragment names the end 16160; the third begins beyond it: poisoned, with what was held.
@@ -192,7 +192,7 @@ internal static class ManifestRows
         new("extra/frag-1.pcap", "", "malformed-ipv4 1 fragment-overlap 2 flows 0"),
 
         // 8 bytes hold no TCP header, offset 1 could overwrite its flags (RFC 1858), and the third has no first.
-        new("extra/frag-syn-raw.pcap", "then=3@2", "malformed-l4 2 fragment-unmatched 2 flows 0"),
+        new("extra/frag-syn-raw.pcap", "then=3@6", "malformed-l4 2 fragment-unmatched 2 flows 0"),
         new("extra/frag-udp.pcap", "sums", "forwarded 14 flows 1"),
         new("extra/frag-udp.pcap", "", "forwarded 8 bad-ipv4-checksum 6 flows 1"),
         new("frag6-malformed-1.pcap", "", "forwarded 7 fragment-overlap 1 unsupported-protocol 1 multicast 2 answered 1 consumed 1 flows 1"),

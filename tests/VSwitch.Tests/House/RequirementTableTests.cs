@@ -47,7 +47,7 @@ public partial class RequirementTableTests
         Assert.NotEmpty(column);
         HashSet<string> tests = [.. typeof(RequirementTableTests).Assembly.GetTypes().SelectMany(type => type.GetMethods()
             .Where(m => m.GetCustomAttributes<FactAttribute>().Any()).Select(m => $"{type.Name}.{m.Name}"))];
-        Assert.Empty(Table(list).SelectMany(line => line.Tests).Where(test => !tests.Contains(test)));
+        Assert.DoesNotContain(Table(list).SelectMany(line => line.Tests), test => !tests.Contains(test));
     }
 
     /// <summary>A line that names the rows of a list needs a row of its id, and a row the line.</summary>
