@@ -139,7 +139,7 @@ internal static class ManifestRows
         new("extra/ip6-icmp6.pcap", "", "forwarded 16 answered 5 consumed 14 unsupported-protocol 1 connection-invalid 13 flows 2"),
         new("extra/ip6-icmp6.pcap", "deny", "answered 5 consumed 14 unsupported-protocol 1 connection-invalid 21 security-group-ingress 8 flows 0"),
 
-        // Between link-local addresses, which no configuration gives; RequirementsIcmp has one between known ones.
+        // Between link-local addresses, which no configuration gives; RequirementsOvs has one between known ones.
         new("extra/ip6-packet-too-big.pcap", "unicast", "no-route 1 flows 0"),
 
         // Duplicate address detection for the asker's own address: silence.

@@ -72,6 +72,9 @@ internal static class RequirementsOvs
             In("web", Frames.Echo(WebOut, 11, 1, reply: true), "dropped connection-invalid")),
         new("icmp related", "the quoted tuple must be a live one; type and code stay",
             ErrorIn(3, 3, SeenUdp, "dropped connection-invalid"), WebUdp("forwarded internet"), ErrorIn(3, 10, SeenUdp, "forwarded web", 0, World, PacketAssert.Icmp(3, 10))),
+        new("icmp related", "of IPv6, too: packet too big without and with a live connection",
+            In("app", TooBig, "dropped connection-invalid"), In("web", Frames.Udp(Switched("web", "app", Web6, App6), 1, 2), "forwarded app"),
+            In("app", TooBig, "forwarded web", PacketAssert.Icmp(2, 0), PacketAssert.Field("icmp.rest", "00000500"))),
         new("other protocols", "one way and both ways live 600 s (decision 5)",
             In("web", Frames.Begin(WebOut).Protocol(47).Payload(20).Build(), "forwarded internet"),
             In("internet", Frames.Begin(WorldIn).Protocol(47).Payload(20).Build(), "forwarded web").At(599_999),
@@ -80,6 +83,9 @@ internal static class RequirementsOvs
             In("web", Pieces[0], "forwarded app", Pieces[0]), In("web", Pieces[1], "forwarded app", Pieces[1]),
             In("web", Overlap, "dropped fragment-overlap"), In("web", Pieces[2], "dropped fragment-overlap")),
     ];
+
+    private static byte[] TooBig => Frames.Begin(Switched("app", "web", App6, Web6))
+        .IcmpError(2, 0, Frames.Udp(Switched("web", "app", Web6, App6), 1, 2), rest: 1280).Build();
 
     private static IReadOnlyList<byte[]> Pieces => Frames.Fragments(Frames.Udp(WebToApp, 1, 2, 88), 32, 5);
 
