@@ -3,8 +3,9 @@ using VSwitch.Wire;
 
 namespace VSwitch.Testing.Captures;
 
-/// <summary>Puts the lab's addresses in place of a capture's: in the IP header, in what an ICMP error quotes, in ARP and in
-/// neighbour discovery. Checksums follow the change and nothing else, so a wrong one stays wrong; all other bytes stay.</summary>
+/// <summary>Puts the lab's addresses in place of a capture's: in the IP header, in what an ICMP error quotes, in ARP
+/// and in neighbour discovery. Checksums follow the change and nothing else, so a wrong one stays wrong; all other
+/// bytes stay.</summary>
 public sealed class BodyRewriter(LabHosts hosts)
 {
     private static readonly byte[] ReplyTypes4 = [0, 14, 16, 18, 43];
@@ -43,7 +44,8 @@ public sealed class BodyRewriter(LabHosts hosts)
         int header = (p[0] & 15) * 4;
         bool isFirst = header >= 20 && (U16(p, 6) & 0x1FFF) == 0;
         ReadOnlySpan<byte> transport = isFirst && header <= p.Length ? p[header..] : default;
-        (LabHost?, LabHost?) ends = EndsOf(IpAddress.Read(p[12..], false), IpAddress.Read(p[16..], false), p[9], transport);
+        (LabHost?, LabHost?) ends = EndsOf(IpAddress.Read(p[12..], false), IpAddress.Read(p[16..], false), p[9],
+            transport);
         var edit = new WordEdit();
         PutAddress(p, 12, ends.Item1, view, edit, false);
         PutAddress(p, 16, ends.Item2, view, edit, false);
@@ -88,7 +90,8 @@ public sealed class BodyRewriter(LabHosts hosts)
 
         (byte protocol, int at) = Transport6(p);
         ReadOnlySpan<byte> transport = at > 0 && at <= p.Length ? p[at..] : default;
-        (LabHost?, LabHost?) ends = EndsOf(IpAddress.Read(p[8..], true), IpAddress.Read(p[24..], true), protocol, transport);
+        (LabHost?, LabHost?) ends = EndsOf(IpAddress.Read(p[8..], true), IpAddress.Read(p[24..], true), protocol,
+            transport);
         var edit = new WordEdit();
         PutAddress(p, 8, ends.Item1, view, edit, true);
         PutAddress(p, 24, ends.Item2, view, edit, true);
@@ -119,7 +122,8 @@ public sealed class BodyRewriter(LabHosts hosts)
         return ends;
     }
 
-    /// <summary>Protocol and offset of the transport header; offset -1 in a later fragment or behind a cut chain.</summary>
+    /// <summary>Protocol and offset of the transport header; offset -1 in a later fragment or behind a cut
+    /// chain.</summary>
     private static (byte Protocol, int Offset) Transport6(ReadOnlySpan<byte> p)
     {
         byte next = p[6];
@@ -188,7 +192,8 @@ public sealed class BodyRewriter(LabHosts hosts)
         return (sender, target);
     }
 
-    private (LabHost? Source, LabHost? Destination) EndsOf(IpAddress source, IpAddress destination, byte protocol, ReadOnlySpan<byte> transport)
+    private (LabHost? Source, LabHost? Destination) EndsOf(IpAddress source, IpAddress destination, byte protocol,
+        ReadOnlySpan<byte> transport)
     {
         if (source != destination)
         {

@@ -7,12 +7,13 @@ namespace VSwitch.Testing.Captures;
 /// <summary>How a capture's hosts are placed and what they may do.</summary>
 public sealed record LabOptions
 {
-    /// <summary>Which addresses of the capture are ENIs with an EIP, the others being beyond the internet port; null = all hosts
-    /// are ENIs of one subnet.</summary>
+    /// <summary>Which addresses of the capture are ENIs with an EIP, the others being beyond the internet port; null =
+    /// all hosts are ENIs of one subnet.</summary>
     public Func<IpAddress, bool>? Inside { get; init; }
 
     /// <summary>Ingress rules of every ENI; the default allows all.</summary>
-    public IReadOnlyList<RuleConfig> Ingress { get; init; } = [TestTopologies.From("0.0.0.0/0"), TestTopologies.From("::/0")];
+    public IReadOnlyList<RuleConfig> Ingress { get; init; } = [TestTopologies.From("0.0.0.0/0"),
+        TestTopologies.From("::/0")];
 
     /// <summary><c>tcp: loose</c> on every ENI.</summary>
     public bool Loose { get; init; }
@@ -20,8 +21,8 @@ public sealed record LabOptions
     /// <summary>False leaves VLAN tags on.</summary>
     public bool Untag { get; init; } = true;
 
-    /// <summary>True sends a frame whose MAC is a group's, but whose address is a host's, to that host: hand-made captures often have
-    /// the broadcast MAC in all frames.</summary>
+    /// <summary>True sends a frame whose MAC is a group's, but whose address is a host's, to that host: hand-made
+    /// captures often have the broadcast MAC in all frames.</summary>
     public bool Unicast { get; init; }
 
     /// <summary>MTU of every port, bytes.</summary>
@@ -36,13 +37,13 @@ public sealed record LabOptions
 /// <param name="TimestampNs">The capture's time.</param>
 /// <param name="Bytes">What comes in.</param>
 /// <param name="ToPort">Port that it must leave by if it is forwarded; null when nobody is its receiver.</param>
-/// <param name="Leaves">The bytes that must leave: addresses and MACs as the far end sees them, the TTL of a routed packet one
-/// less, no padding.</param>
+/// <param name="Leaves">The bytes that must leave: addresses and MACs as the far end sees them, the TTL of a routed
+/// packet one less, no padding.</param>
 public sealed record LabFrame(string Port, long TimestampNs, byte[] Bytes, string? ToPort, byte[]? Leaves);
 
-/// <summary>A capture moved into a generated configuration: each host is an ENI (or one beyond the internet port), each frame
-/// has the MACs and addresses of its ends there. Link types without MACs get an Ethernet header, VLAN tags are taken off; nothing
-/// else is mended.</summary>
+/// <summary>A capture moved into a generated configuration: each host is an ENI (or one beyond the internet port), each
+/// frame has the MACs and addresses of its ends there. Link types without MACs get an Ethernet header, VLAN tags are
+/// taken off; nothing else is mended.</summary>
 public sealed class CaptureLab
 {
     private static readonly MacAddress Neighbor = new(0x0200_0000_9901);
@@ -107,7 +108,8 @@ public sealed class CaptureLab
         MacAddress nextHop = isToGroup ? link.Destination
             : !sender.IsInside ? _internet.Mac
             : isRouted ? _settings.GatewayMac : receiver?.Mac ?? _settings.GatewayMac;
-        byte[] bytes = Frame(nextHop, sender.IsInside ? sender.Mac : Neighbor, _options.Untag ? [] : link.Tags, link.EtherType, body);
+        byte[] bytes = Frame(nextHop, sender.IsInside ? sender.Mac : Neighbor, _options.Untag ? [] : link.Tags,
+            link.EtherType, body);
         if (receiver is null)
         {
             return new LabFrame(sender.Port, frame.TimestampNs, bytes, null, null);
@@ -125,7 +127,8 @@ public sealed class CaptureLab
     }
 
     private static byte[] Frame(MacAddress to, MacAddress from, byte[] tags, ushort type, byte[] body) =>
-        [.. OnesComplement.BytesOf(to), .. OnesComplement.BytesOf(from), .. tags, (byte)(type >> 8), (byte)type, .. body];
+        [.. OnesComplement.BytesOf(to), .. OnesComplement.BytesOf(from), .. tags, (byte)(type >> 8), (byte)type,
+            .. body];
 
     private static void LowerTtl(byte[] packet)
     {
@@ -162,8 +165,10 @@ public sealed class CaptureLab
                 {
                     Name = "lab",
                     Cidrs = range,
-                    Subnets = [new SubnetConfig { Name = "lab-a", Cidrs = [range[0], IpPrefix.Parse("fd00:1:0:1::/64")] }],
-                    RouteTables = [new RouteTableConfig { Name = "lab-main", Main = true, Routes = [Out("0.0.0.0/0"), Out("::/0")] }],
+                    Subnets = [new SubnetConfig { Name = "lab-a",
+                        Cidrs = [range[0], IpPrefix.Parse("fd00:1:0:1::/64")] }],
+                    RouteTables = [new RouteTableConfig { Name = "lab-main", Main = true,
+                        Routes = [Out("0.0.0.0/0"), Out("::/0")] }],
                 },
             ],
             SecurityGroups = [new SecurityGroupConfig { Name = "lab", Vpc = "lab", Ingress = _options.Ingress }],

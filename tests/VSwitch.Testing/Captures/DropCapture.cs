@@ -10,8 +10,8 @@ namespace VSwitch.Testing.Captures;
 /// <param name="Reason">The packet's comment.</param>
 public sealed record DroppedFrame(string Port, byte[] Frame, long TimestampNs, string Reason);
 
-/// <summary>Reads back what the switch writes as drops: enhanced packet blocks with a comment. Knows nothing of the writer but
-/// the format (draft-ietf-opsawg-pcapng sections 4.2, 4.3 and 3.5).</summary>
+/// <summary>Reads back what the switch writes as drops: enhanced packet blocks with a comment. Knows nothing of the
+/// writer but the format (draft-ietf-opsawg-pcapng sections 4.2, 4.3 and 3.5).</summary>
 public static class DropCapture
 {
     private const uint InterfaceBlock = 1;
@@ -37,7 +37,8 @@ public static class DropCapture
                     int length = (int)U32(block, 20);
                     long time = (long)(((ulong)U32(block, 12) << 32) | U32(block, 16));
                     string reason = Option(block[(28 + ((length + 3) & ~3))..^4], Comment);
-                    frames.Add(new DroppedFrame(names[(int)U32(block, 8)], block.Slice(28, length).ToArray(), time, reason));
+                    frames.Add(new DroppedFrame(names[(int)U32(block, 8)], block.Slice(28, length).ToArray(), time,
+                        reason));
                     break;
             }
         }

@@ -2,9 +2,9 @@ using VSwitch.Wire;
 
 namespace VSwitch.Testing.Captures;
 
-/// <summary>Gives the ends of a capture's packets their hosts. A host is an address; where both ends of a packet have the same
-/// one (127.0.0.1), each end is a host. An EUI-64 interface identifier is one host under all its prefixes. Addresses that may
-/// belong to nobody (0/8, multicast, class E, ::) have no host and stay as they are.</summary>
+/// <summary>Gives the ends of a capture's packets their hosts. A host is an address; where both ends of a packet have
+/// the same one (127.0.0.1), each end is a host. An EUI-64 interface identifier is one host under all its prefixes.
+/// Addresses that may belong to nobody (0/8, multicast, class E, ::) have no host and stay as they are.</summary>
 public sealed class LabHosts(Func<IpAddress, bool>? isInside)
 {
     private readonly Dictionary<string, LabHost> _byName = new(StringComparer.Ordinal);
@@ -28,7 +28,8 @@ public sealed class LabHosts(Func<IpAddress, bool>? isInside)
     }
 
     /// <summary>The host that sent a frame without an address: the one that its MAC was seen with first.</summary>
-    public LabHost OfMac(MacAddress mac) => _byMac.TryGetValue(mac, out LabHost? host) ? host : Named($"mac {mac}", true);
+    public LabHost OfMac(MacAddress mac) => _byMac.TryGetValue(mac, out LabHost? host) ? host : Named($"mac {mac}",
+        true);
 
     /// <summary>Remembers who sends with a MAC; the first one counts.</summary>
     public void Saw(MacAddress mac, LabHost host) => _byMac.TryAdd(mac, host);

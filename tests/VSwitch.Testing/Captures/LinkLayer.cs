@@ -20,8 +20,8 @@ public sealed record LinkLayer(MacAddress Source, MacAddress Destination, byte[]
     /// <summary>True for a frame to more than one receiver.</summary>
     public bool IsToGroup => (Destination.Value >> 40 & 1) != 0;
 
-    /// <summary>Takes the link header off; null for a link type that is none of Ethernet, raw IP, null, SLL and SLL2, and for
-    /// a frame too short for its link header.</summary>
+    /// <summary>Takes the link header off; null for a link type that is none of Ethernet, raw IP, null, SLL and SLL2,
+    /// and for a frame too short for its link header.</summary>
     public static LinkLayer? Of(CapturedFrame frame)
     {
         byte[] b = frame.Bytes;
@@ -51,8 +51,10 @@ public sealed record LinkLayer(MacAddress Source, MacAddress Destination, byte[]
     private static LinkLayer Cooked(byte[] sender, byte packetType, ushort protocol, byte[] body) =>
         new(MacAddress.Read(sender), packetType is 1 or 2 ? MacAddress.Broadcast : default, [], protocol, body);
 
-    /// <summary>The version nibble tells the family: the address-family number of a null header depends on who wrote it.</summary>
-    private static LinkLayer Bare(byte[] body) => new(default, default, [], (ushort)(body[0] >> 4 == 6 ? 0x86DD : 0x0800), body);
+    /// <summary>The version nibble tells the family: the address-family number of a null header depends on who wrote
+    /// it.</summary>
+    private static LinkLayer Bare(byte[] body) => new(default, default, [],
+        (ushort)(body[0] >> 4 == 6 ? 0x86DD : 0x0800), body);
 
     private static ushort U16(byte[] b, int at) => BinaryPrimitives.ReadUInt16BigEndian(b.AsSpan(at));
 }

@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 
 namespace VSwitch.Testing.Captures;
 
-/// <summary>Overwrites whole 16-bit words of a packet and remembers the difference, so that a checksum over them can follow
-/// by RFC 1624 eq. 3, HC' = ~(~HC + ~m + m'): a wrong checksum stays exactly as wrong as it was.</summary>
+/// <summary>Overwrites whole 16-bit words of a packet and remembers the difference, so that a checksum over them can
+/// follow by RFC 1624 eq. 3, HC' = ~(~HC + ~m + m'): a wrong checksum stays exactly as wrong as it was.</summary>
 public sealed class WordEdit
 {
     private ulong _delta;
@@ -25,8 +25,8 @@ public sealed class WordEdit
     /// <summary>Adds what another edit changed.</summary>
     public void Add(WordEdit other) => _delta += other._delta;
 
-    /// <summary>Brings a checksum along, if it was captured; its own change is added to <paramref name="around"/>, for a
-    /// checksum that covers this one too.</summary>
+    /// <summary>Brings a checksum along, if it was captured; its own change is added to <paramref name="around"/>, for
+    /// a checksum that covers this one too.</summary>
     /// <param name="isUdp">True: 0 means "none" and stays; a computed 0 is written as ffff (RFC 768).</param>
     public void Mend(Span<byte> packet, int at, bool isUdp, WordEdit? around = null)
     {

@@ -18,7 +18,8 @@ public class CaptureFactTests
     public void A_wrong_transport_checksum_leaves_exactly_as_wrong_as_it_came(string file, string? inside)
     {
         IReadOnlyList<CapturedFrame> captured = Read(file);
-        var lab = new CaptureLab(captured, Flat with { Unicast = true, Inside = inside is null ? null : a => a.ToString() == inside });
+        var lab = new CaptureLab(captured,
+            Flat with { Unicast = true, Inside = inside is null ? null : a => a.ToString() == inside });
         TraceResult result = TraceReplay.Run(lab.Config, lab.Frames);
         byte[] sent = Assert.Single(result.Sent[lab.Frames[0].ToPort!]).Bytes;
         Assert.NotEqual(0xFFFF, Residue(captured[0].Bytes));
@@ -29,7 +30,8 @@ public class CaptureFactTests
     public void The_good_twin_leaves_with_a_right_checksum()
     {
         var lab = new CaptureLab(Read("csum-tcp-good.pcap"), Flat with { Unicast = true });
-        PacketAssert.That(Assert.Single(TraceReplay.Run(lab.Config, lab.Frames).Sent["h1"]).Bytes, PacketAssert.Flags(TcpBits.Syn));
+        PacketAssert.That(Assert.Single(TraceReplay.Run(lab.Config, lab.Frames).Sent["h1"]).Bytes,
+            PacketAssert.Flags(TcpBits.Syn));
     }
 
     [SharedFact]
@@ -59,7 +61,8 @@ public class CaptureFactTests
     {
         IReadOnlyList<CapturedFrame> stream = Read("tcp-one-stream.pcap");
         long at = stream[15].TimestampNs;
-        IEnumerable<CapturedFrame> flood = Read("tcp-syn-flood-200.pcap").Select((f, i) => f with { TimestampNs = at + 1 + i });
+        IEnumerable<CapturedFrame> flood = Read("tcp-syn-flood-200.pcap").Select((f,
+            i) => f with { TimestampNs = at + 1 + i });
         var lab = new CaptureLab([.. stream.Take(16), .. flood, .. stream.Skip(16)], Flat with { Capacity = 64 });
         TraceResult result = TraceReplay.Run(lab.Config, lab.Frames);
         Assert.Equal((236, 0, 201), (result.Summary.Forwarded, result.Summary.Dropped, result.Summary.Flows.Created));
@@ -127,7 +130,8 @@ public class CaptureFactTests
 
         string twin = Path.GetTempFileName();
         File.WriteAllBytes(twin, file);
-        string Text(string path) => string.Join('\n', CapturedFrame.Read(path, out _).Select(f => $"{f.TimestampNs} {Convert.ToHexString(f.Bytes)}"));
+        string Text(string path) => string.Join('\n',
+            CapturedFrame.Read(path, out _).Select(f => $"{f.TimestampNs} {Convert.ToHexString(f.Bytes)}"));
         Assert.Equal(Text(twin), Text(PathOf("fmt-be-us.pcap")));
         File.Delete(twin);
 
@@ -159,7 +163,8 @@ public class CaptureFactTests
         Assert.Equal(lab.Frames[0].TimestampNs, sent.TimestampNs);
     }
 
-    /// <summary>Whole records are delivered, the damage is named, and nothing is believed of a size that cannot be.</summary>
+    /// <summary>Whole records are delivered, the damage is named, and nothing is believed of a size that cannot
+    /// be.</summary>
     [SharedTheory]
     [InlineData("extra/fmt-bad-version.pcap", 0)]
     [InlineData("fmt-ng-shb-opt.pcapng", 0)]
@@ -175,7 +180,8 @@ public class CaptureFactTests
         Assert.Contains(file, Assert.Single(result.Summary.Errors), StringComparison.Ordinal);
     }
 
-    /// <summary>An input of which no frame has an Ethernet header is refused as a whole: named, and the command fails.</summary>
+    /// <summary>An input of which no frame has an Ethernet header is refused as a whole: named, and the command
+    /// fails.</summary>
     [SharedTheory]
     [InlineData("extra/fmt-dlt160.pcap", 160)]
     [InlineData("fmt-rawip.pcap", 101)]
@@ -198,7 +204,8 @@ public class CaptureFactTests
     {
         int header = (frame[14] & 15) * 4;
         ReadOnlySpan<byte> segment = frame.AsSpan((14 + header)..(14 + BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(16))));
-        ulong pseudo = OnesComplement.Pseudo(IpAddress.Read(frame.AsSpan(26), false), IpAddress.Read(frame.AsSpan(30), false), 6, segment.Length);
+        ulong pseudo = OnesComplement.Pseudo(IpAddress.Read(frame.AsSpan(26), false),
+            IpAddress.Read(frame.AsSpan(30), false), 6, segment.Length);
         return OnesComplement.Fold(OnesComplement.Sum(segment) + pseudo);
     }
 }

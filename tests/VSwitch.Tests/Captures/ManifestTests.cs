@@ -7,7 +7,8 @@ namespace VSwitch.Tests.Captures;
 /// <summary>Every row of MANIFEST.tsv: "what a correct switch must do", replayed in a lab.</summary>
 public class ManifestTests
 {
-    private static readonly Dictionary<string, TraceRow> Rows = ManifestRows.All().ToDictionary(row => row.ToString(), StringComparer.Ordinal);
+    private static readonly Dictionary<string,
+        TraceRow> Rows = ManifestRows.All().ToDictionary(row => row.ToString(), StringComparer.Ordinal);
 
     public static TheoryData<string> Names() => [.. Rows.Keys];
 

@@ -12,7 +12,8 @@ namespace VSwitch.Tests.Captures;
 /// <param name="Dropped">drops.pcapng.</param>
 /// <param name="Sent">PORT.pcap of each port.</param>
 internal sealed record TraceResult(
-    ReplaySummary Summary, IReadOnlyList<DroppedFrame> Dropped, IReadOnlyDictionary<string, IReadOnlyList<CapturedFrame>> Sent)
+    ReplaySummary Summary, IReadOnlyList<DroppedFrame> Dropped, IReadOnlyDictionary<string,
+        IReadOnlyList<CapturedFrame>> Sent)
 {
     /// <summary>Every frame that left, by any port.</summary>
     public long SentCount => Sent.Values.Sum(frames => (long)frames.Count);
@@ -21,8 +22,10 @@ internal sealed record TraceResult(
 /// <summary>Frames through the replay command's own path, with its files in a folder that is removed again.</summary>
 internal static class TraceReplay
 {
-    /// <summary>Replays frames of a lab: they are written to a capture, and each goes to the ENI that owns its source MAC.</summary>
-    public static TraceResult Run(SwitchConfig config, IEnumerable<LabFrame> frames, int workers = 1) => InFolder(folder =>
+    /// <summary>Replays frames of a lab: they are written to a capture, and each goes to the ENI that owns its source
+    /// MAC.</summary>
+    public static TraceResult Run(SwitchConfig config, IEnumerable<LabFrame> frames,
+        int workers = 1) => InFolder(folder =>
     {
         string file = Path.Combine(folder, "rewritten.pcap");
         using (var writer = new PcapWriter(file))
@@ -41,7 +44,8 @@ internal static class TraceReplay
         InFolder(folder => Run(config, [(port, file)], folder, workers: 1, speed));
 
     /// <summary>Replays several inputs, one frame list a port.</summary>
-    public static TraceResult RunPorts(SwitchConfig config, IEnumerable<(string Port, long TimestampNs, byte[] Frame)> frames) => InFolder(folder =>
+    public static TraceResult RunPorts(SwitchConfig config,
+        IEnumerable<(string Port, long TimestampNs, byte[] Frame)> frames) => InFolder(folder =>
     {
         var inputs = new List<(string, string)>();
         foreach (IGrouping<string, (string Port, long TimestampNs, byte[] Frame)> port in frames.GroupBy(f => f.Port))
@@ -59,7 +63,8 @@ internal static class TraceReplay
         return Run(config, inputs, Path.Combine(folder, "out"), workers: 1, speed: 0);
     });
 
-    private static TraceResult Run(SwitchConfig config, List<(string, string)> inputs, string folder, int workers, double speed)
+    private static TraceResult Run(SwitchConfig config, List<(string, string)> inputs, string folder, int workers,
+        double speed)
     {
         ReplaySummary summary;
         using (var runner = new ReplayRunner(config, new ReplayOptions(inputs, folder, workers, speed)))
@@ -68,7 +73,8 @@ internal static class TraceReplay
         }
 
         IReadOnlyList<DroppedFrame> dropped = DropCapture.Read(Path.Combine(folder, "drops.pcapng"));
-        var sent = Directory.GetFiles(folder, "*.pcap").Where(f => !Path.GetFileName(f).StartsWith("in-", StringComparison.Ordinal))
+        var sent = Directory.GetFiles(folder,
+            "*.pcap").Where(f => !Path.GetFileName(f).StartsWith("in-", StringComparison.Ordinal))
             .ToDictionary(f => Path.GetFileNameWithoutExtension(f), f => CapturedFrame.Read(f, out _));
         Assert.Equal(summary.Read, summary.Forwarded + summary.Answered + summary.Consumed + summary.Dropped);
         Assert.Equal(summary.Drops.OrderBy(d => d.Key, StringComparer.Ordinal), dropped.GroupBy(d => d.Reason)

@@ -9,15 +9,16 @@ namespace VSwitch.Tests.Captures;
 
 /// <summary>A capture, how it is played, and what must come of it.</summary>
 /// <param name="File">Name in MANIFEST.tsv.</param>
-/// <param name="Lab">Words, any order. Placement: all hosts in one subnet, or <c>inside=ADDRESS,…</c>: these are ENIs with an EIP and
-/// the rest is beyond the internet port. <c>raw</c>: the file as it is, each frame by <c>auto</c>. Rules: all ingress allowed, or
-/// <c>deny</c> (none), or <c>tcp/PORT</c>. <c>loose</c>, <c>tagged</c> (tags stay on), <c>mtu=N</c>, <c>capacity=N</c>,
-/// <c>established=SECONDS</c>, <c>workers=N</c>, <c>speed=N</c>. Frames: <c>whole</c> and <c>sums</c> (<see cref="CaptureMend"/>),
-/// <c>unicast</c>
-/// (a MAC of the capture that is a group's, under an address that is a host's, becomes the host's), <c>sorted</c> (by time), <c>order=N,…</c> (these, in this order, all at the file's first instant), <c>then=N@S</c> (frame N once
-/// more, S seconds after the last).</param>
-/// <param name="Expected">Name and count, in pairs: forwarded, answered, consumed, generated, flows (made), live (at the end), and drop
-/// reasons. Of these, forwarded, answered, consumed and reasons that are not named must be 0.</param>
+/// <param name="Lab">Words, any order. Placement: all hosts in one subnet, or <c>inside=ADDRESS,…</c>: these are ENIs
+/// with an EIP and the rest is beyond the internet port. <c>raw</c>: the file as it is, each frame by <c>auto</c>.
+/// Rules: all ingress allowed, or <c>deny</c> (none), or <c>tcp/PORT</c>. <c>loose</c>, <c>tagged</c> (tags stay on),
+/// <c>mtu=N</c>, <c>capacity=N</c>, <c>established=SECONDS</c>, <c>workers=N</c>, <c>speed=N</c>. Frames: <c>whole</c>
+/// and <c>sums</c> (<see cref="CaptureMend"/>), <c>unicast</c> (a MAC of the capture that is a group's, under an
+/// address that is a host's, becomes the host's), <c>sorted</c> (by time), <c>order=N,…</c> (these, in this order, all
+/// at the file's first instant), <c>then=N@S</c> (frame N once more, S seconds after the last).</param>
+/// <param name="Expected">Name and count, in pairs: forwarded, answered, consumed, generated, flows (made), live (at
+/// the end), and drop reasons. Of these, forwarded, answered, consumed and reasons that are not named must be
+/// 0.</param>
 internal sealed record TraceRow(string File, string Lab, string Expected)
 {
     private static readonly string[] Counted = ["forwarded", "answered", "consumed"];
@@ -103,7 +104,8 @@ internal sealed record TraceRow(string File, string Lab, string Expected)
 
         foreach ((string name, long count) in new[]
         {
-            ("generated", result.Summary.Generated), ("flows", result.Summary.Flows.Created), ("live", result.Summary.Flows.Live),
+            ("generated", result.Summary.Generated), ("flows", result.Summary.Flows.Created),
+                ("live", result.Summary.Flows.Live),
         })
         {
             if (expected.ContainsKey(name))
@@ -115,8 +117,8 @@ internal sealed record TraceRow(string File, string Lab, string Expected)
         Assert.Equal(Text(expected), Text(actual));
     }
 
-    /// <summary>Each dropped frame is one that came in, by that port; what is left of the IP packets was forwarded, and left by the
-    /// right port with the right bytes.</summary>
+    /// <summary>Each dropped frame is one that came in, by that port; what is left of the IP packets was forwarded, and
+    /// left by the right port with the right bytes.</summary>
     private static void CheckFrames(CaptureLab lab, TraceResult result)
     {
         List<LabFrame> left = [.. lab.Frames];
@@ -136,7 +138,8 @@ internal sealed record TraceRow(string File, string Lab, string Expected)
             foreach (LabFrame frame in port)
             {
                 string leaves = Convert.ToHexString(frame.Leaves!);
-                Assert.True(sent.Remove(leaves), $"{port.Key} did not send\n{leaves}\nbut, not yet explained,\n{string.Join('\n', sent.Take(3))}");
+                Assert.True(sent.Remove(leaves),
+                    $"{port.Key} did not send\n{leaves}\nbut, not yet explained,\n{string.Join('\n', sent.Take(3))}");
             }
         }
     }

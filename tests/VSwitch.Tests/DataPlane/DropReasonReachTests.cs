@@ -17,13 +17,14 @@ using Xunit;
 
 namespace VSwitch.Tests.DataPlane;
 
-/// <summary>Every drop reason is reached: the frame as it was recorded, the counter of its port and reason, and the name as the
-/// comment in drops.pcapng, which the replay command writes (or, for what needs a device, the same writer behind memory devices).
-/// </summary>
+/// <summary>Every drop reason is reached: the frame as it was recorded, the counter of its port and reason, and the
+/// name as the comment in drops.pcapng, which the replay command writes (or, for what needs a device, the same writer
+/// behind memory devices). </summary>
 public sealed class DropReasonReachTests : IDisposable
 {
     private const long StartNs = 1_000_000_000_000;
-    private static readonly Dictionary<string, DropCase> Cases = DropCases.All().ToDictionary(c => c.ToString(), StringComparer.Ordinal);
+    private static readonly Dictionary<string,
+        DropCase> Cases = DropCases.All().ToDictionary(c => c.ToString(), StringComparer.Ordinal);
     private readonly string _folder = Directory.CreateTempSubdirectory("vswitch-drops-").FullName;
 
     public static TheoryData<string> Names() => [.. Cases.Keys];
@@ -35,7 +36,8 @@ public sealed class DropReasonReachTests : IDisposable
         DropCase row = Cases[name];
         DropStep[] expected = [.. row.Steps.Where(s => s.IsDropped)];
         string port = Assert.Single(expected.Select(s => s.Port).Distinct());
-        TraceResult result = TraceReplay.RunPorts(row.Config(), row.Steps.Select(s => (s.Port, StartNs + (s.AtMs * 1_000_000), s.Frame)));
+        TraceResult result = TraceReplay.RunPorts(row.Config(),
+            row.Steps.Select(s => (s.Port, StartNs + (s.AtMs * 1_000_000), s.Frame)));
         AssertDrops(row.Reason, port, [.. expected.Select(s => s.Frame)], result.Dropped);
         Assert.Equal([KeyValuePair.Create(row.Reason, (long)expected.Length)], result.Summary.Drops);
         Assert.Equal(expected.Length, result.Summary.Ports[port].Dropped);
@@ -67,7 +69,11 @@ public sealed class DropReasonReachTests : IDisposable
     [Fact]
     public void Unsupported_link_type_by_a_capture_of_raw_IP()
     {
-        byte[] packet = Frames.Udp(default(FrameAddresses) with { Source = Small[0].PrivateIps[0], Destination = Small[1].PrivateIps[0] }, 1, 2)[14..];
+        byte[] packet = Frames.Udp(default(FrameAddresses) with
+        {
+            Source = Small[0].PrivateIps[0],
+            Destination = Small[1].PrivateIps[0]
+        }, 1, 2)[14..];
         string file = Path.Combine(_folder, "raw.pcap");
         using (var writer = new PcapWriter(file))
         {
@@ -84,8 +90,10 @@ public sealed class DropReasonReachTests : IDisposable
     [Fact]
     public void Unknown_port_by_a_frame_for_the_internet_side_of_a_switch_that_has_none()
     {
-        byte[] frame = Frames.Udp(new FrameAddresses(new MacAddress(0x0200_0000_7777), Small[0].Mac, Small[1].PrivateIps[0], Small[0].PrivateIps[0]), 1, 2);
-        AssertReplay("unknown-port", "internet", frame, TraceReplay.RunFile(TestTopologies.Small(), WriteCapture(frame)));
+        byte[] frame = Frames.Udp(new FrameAddresses(new MacAddress(0x0200_0000_7777), Small[0].Mac,
+            Small[1].PrivateIps[0], Small[0].PrivateIps[0]), 1, 2);
+        AssertReplay("unknown-port", "internet", frame,
+            TraceReplay.RunFile(TestTopologies.Small(), WriteCapture(frame)));
     }
 
     [Fact]
@@ -93,7 +101,8 @@ public sealed class DropReasonReachTests : IDisposable
     {
         byte[] frame = new byte[200_000];
         Frames.Udp(Ends(), 1, 2).CopyTo(frame, 0);
-        AssertReplay("buffer-exhausted", "a", frame, TraceReplay.RunFile(TestTopologies.Small(), WriteCapture(frame), "a"));
+        AssertReplay("buffer-exhausted", "a", frame,
+            TraceReplay.RunFile(TestTopologies.Small(), WriteCapture(frame), "a"));
     }
 
     [Theory]
@@ -113,7 +122,8 @@ public sealed class DropReasonReachTests : IDisposable
         using (var drops = new ReplayDrops(new PcapngWriter(file, snapshot.PortNames), clock))
         using (var shared = new SwitchShared(snapshot, new FlowBudget(1000, 1), 16, (1, 2)))
         using (var workers = new WorkerSet(
-            1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 2, PortCapacity = 8 }, config.Switch.RssKey, drops))
+            1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 2, PortCapacity = 8 },
+                config.Switch.RssKey, drops))
         {
             var from = new MemoryDevice("a", null);
             var to = new MemoryDevice("b", null) { TransmitRoom = room };
@@ -146,7 +156,8 @@ public sealed class DropReasonReachTests : IDisposable
 
     private static IReadOnlyList<EniConfig> Small => TestTopologies.Small().Enis;
 
-    private static FrameAddresses Ends() => new(Small[0].Mac, Small[1].Mac, Small[0].PrivateIps[0], Small[1].PrivateIps[0]);
+    private static FrameAddresses Ends() => new(Small[0].Mac, Small[1].Mac, Small[0].PrivateIps[0],
+        Small[1].PrivateIps[0]);
 
     private string WriteCapture(byte[] frame)
     {

@@ -9,14 +9,15 @@ using static VSwitch.Tests.Testing.RowWords;
 
 namespace VSwitch.Tests.DataPlane;
 
-/// <summary>The requirement lists of tests/vectors on the real switch; tests/README.md has the table, and a house test holds the two
-/// together.</summary>
+/// <summary>The requirement lists of tests/vectors on the real switch; tests/README.md has the table, and a house test
+/// holds the two together.</summary>
 public class RequirementTests
 {
     private const long StartNs = 1_000_000_000_000;
     private const long Second = 1_000_000_000;
     private static readonly FrameAddresses WebToLoose = Routed("web", "10.0.1.10", "10.0.2.11");
-    private static readonly Dictionary<string, RequirementRow> Rows = AllRows().ToDictionary(row => row.ToString(), StringComparer.Ordinal);
+    private static readonly Dictionary<string,
+        RequirementRow> Rows = AllRows().ToDictionary(row => row.ToString(), StringComparer.Ordinal);
 
     public static TheoryData<string> NatNames() => [.. RequirementsNat.All().Select(row => row.ToString())];
 
@@ -46,7 +47,8 @@ public class RequirementTests
         for (int i = 0; i < 100_000; i++)
         {
             FrameAddresses ends = Routed("web", "10.0.1.10", i < 50_000 ? World : "203.0.113.70");
-            ReferenceOutcome outcome = real.Receive("web", Frames.Udp(ends, (ushort)(1000 + (i % 50_000)), 53), StartNs + (i * MicrosecondsApart * 1000));
+            ReferenceOutcome outcome = real.Receive("web", Frames.Udp(ends, (ushort)(1000 + (i % 50_000)), 53),
+                StartNs + (i * MicrosecondsApart * 1000));
             outcomes.Add($"{outcome} {IpAddress.Read(outcome.Sent[0].Frame.AsSpan(26), false)}");
         }
 
@@ -68,7 +70,8 @@ public class RequirementTests
             enis: [{ name: vm1, subnet: blue-a, mac: "02:00:00:00:00:31", privateIps: [10.0.1.10], securityGroups: [open] }]
             elasticIps: [{ name: e, address: 10.0.1.77, eni: vm1 }]
             """);
-        Assert.Contains("10.0.1.77 is inside VPC 'blue'", Assert.Single(read.Errors).ToString(), StringComparison.Ordinal);
+        Assert.Contains("10.0.1.77 is inside VPC 'blue'", Assert.Single(read.Errors).ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -92,7 +95,8 @@ public class RequirementTests
     {
         using var real = new SwitchUnderTest(Rich);
         byte[] big = PacketBuilder.Eth(MacOf("web"), Gateway)
-            .IPv4(WebToLoose.Source, WebToLoose.Destination, ip => ip with { Identification = 9, Options = [148, 4, 0, 0, 7, 3, 4, 0] })
+            .IPv4(WebToLoose.Source, WebToLoose.Destination,
+                ip => ip with { Identification = 9, Options = [148, 4, 0, 0, 7, 3, 4, 0] })
             .Udp(1, 2).Payload(1464).Build();
         ReferenceOutcome outcome = real.Receive("web", big, StartNs);
         Assert.Equal(OutcomeKind.Forwarded, outcome.Kind);
@@ -137,12 +141,15 @@ public class RequirementTests
         using var real = new SwitchUnderTest(Rich);
         for (uint id = 0; id < 200; id++)
         {
-            ReferenceOutcome outcome = real.Receive("web", Frames.Fragments(Frames.Udp(WebToLoose, 1, 2, 88), 32, id)[1], StartNs);
-            Assert.Equal(id < 64 ? (OutcomeKind.Held, DropReason.None) : (OutcomeKind.Dropped, DropReason.FragmentUnmatched), (outcome.Kind, outcome.DropReason));
+            ReferenceOutcome outcome = real.Receive("web",
+                Frames.Fragments(Frames.Udp(WebToLoose, 1, 2, 88), 32, id)[1], StartNs);
+            Assert.Equal(id < 64 ? (OutcomeKind.Held, DropReason.None) : (OutcomeKind.Dropped,
+                DropReason.FragmentUnmatched), (outcome.Kind, outcome.DropReason));
         }
 
         real.Receive("app", Frames.Udp(Routed("app", "10.0.1.11", "10.0.2.10"), 1, 2), StartNs + Second);
-        Assert.Equal(200, real.Workers.SumDrops(Array.IndexOf(real.Snapshot.PortNames, "web"), DropReason.FragmentUnmatched));
+        Assert.Equal(200, real.Workers.SumDrops(Array.IndexOf(real.Snapshot.PortNames, "web"),
+            DropReason.FragmentUnmatched));
         Assert.Equal(0, real.MissingBuffers(StartNs + Second));
     }
 
@@ -151,26 +158,33 @@ public class RequirementTests
     {
         using var real = new SwitchUnderTest(Rich);
         IpAddress cold = Ip("198.51.100.88");
-        ReferenceOutcome held = real.Receive("web", Frames.Udp(Routed("web", "10.0.1.10", "198.51.100.88"), 1, 2), StartNs);
+        ReferenceOutcome held = real.Receive("web", Frames.Udp(Routed("web", "10.0.1.10", "198.51.100.88"), 1, 2),
+            StartNs);
         Assert.Equal(OutcomeKind.Held, held.Kind);
         PacketAssert.Equal(Frames.ArpRequest(Inet, Ip("198.51.100.1"), cold), Assert.Single(held.Sent).Frame);
         var mac = MacAddress.Parse("02:00:00:00:98:01");
-        ReferenceOutcome learnt = real.Receive("internet", Frames.ArpReply(mac, cold, Inet, Ip("198.51.100.1")), StartNs + (Second / 10));
-        PacketAssert.That(Assert.Single(learnt.Sent).Frame, PacketAssert.Macs(Inet, mac), PacketAssert.Addresses(Ip(WebEip), cold), PacketAssert.Ttl(63));
+        ReferenceOutcome learnt = real.Receive("internet", Frames.ArpReply(mac, cold, Inet, Ip("198.51.100.1")),
+            StartNs + (Second / 10));
+        PacketAssert.That(Assert.Single(learnt.Sent).Frame, PacketAssert.Macs(Inet, mac),
+            PacketAssert.Addresses(Ip(WebEip), cold), PacketAssert.Ttl(63));
     }
 
     [Fact]
     public void A_next_hop_that_never_answers_ends_in_host_unreachable()
     {
         using var real = new SwitchUnderTest(Rich);
-        Assert.Equal(OutcomeKind.Held, real.Receive("web", Frames.Udp(Routed("web", "10.0.1.10", "198.51.100.88"), 1, 2), StartNs).Kind);
-        ReferenceOutcome later = real.Receive("app", Frames.Udp(Routed("app", "10.0.1.11", "10.0.2.10"), 1, 2), StartNs + Second + 1);
+        Assert.Equal(OutcomeKind.Held,
+            real.Receive("web", Frames.Udp(Routed("web", "10.0.1.10", "198.51.100.88"), 1, 2), StartNs).Kind);
+        ReferenceOutcome later = real.Receive("app", Frames.Udp(Routed("app", "10.0.1.11", "10.0.2.10"), 1, 2),
+            StartNs + Second + 1);
         byte[] error = Assert.Single(later.Sent, s => s.Port == "web").Frame;
-        PacketAssert.That(error, PacketAssert.Icmp(3, 1), PacketAssert.Addresses(Ip("10.0.1.1"), Ip("10.0.1.10")), PacketAssert.Field("quote.ip.dst", "198.51.100.88"));
+        PacketAssert.That(error, PacketAssert.Icmp(3, 1), PacketAssert.Addresses(Ip("10.0.1.1"), Ip("10.0.1.10")),
+            PacketAssert.Field("quote.ip.dst", "198.51.100.88"));
     }
 
     /// <summary>All rows; the house test asks for their ids.</summary>
-    internal static IEnumerable<RequirementRow> AllRows() => [.. RequirementsNat.All(), .. RequirementsRouter.All(), .. RequirementsOvs.All()];
+    internal static IEnumerable<RequirementRow> AllRows() => [.. RequirementsNat.All(), .. RequirementsRouter.All(),
+        .. RequirementsOvs.All()];
 
     private static int Word(byte[] frame, int at) => (frame[at] << 8) | frame[at + 1];
 }

@@ -29,8 +29,10 @@ internal static class RequirementWords
     public static byte[] SeenUdp => Frames.Udp(new FrameAddresses(default, default, Ip(WebEip), Ip(World)), 5000, 53);
 
     /// <summary>A segment with its numbers.</summary>
-    public static byte[] Segment(FrameAddresses ends, ushort from, ushort to, TcpBits flags, uint sequence, uint ack, int data = 0) =>
-        Frames.Begin(ends).Tcp(from, to, flags, t => t with { Sequence = sequence, Acknowledgment = ack }).Payload(data).Build();
+    public static byte[] Segment(FrameAddresses ends, ushort from, ushort to, TcpBits flags, uint sequence, uint ack,
+        int data = 0) =>
+        Frames.Begin(ends).Tcp(from, to, flags,
+            t => t with { Sequence = sequence, Acknowledgment = ack }).Payload(data).Build();
 
     /// <summary>SYN (sequence 0), SYN+ACK (0) and ACK from port 40000 to 80.</summary>
     public static RowStep[] Handshake(string opener, FrameAddresses ends, string responder, FrameAddresses back) =>
@@ -48,14 +50,18 @@ internal static class RequirementWords
         In("web", Segment(WebOut, 40000, 80, Ack | TcpBits.Psh, 1, 1, 10), verdict, checks);
 
     /// <summary>web's UDP packet from 5000 to 53.</summary>
-    public static RowStep WebUdp(string verdict, params PacketCheck[] checks) => In("web", Frames.Udp(WebOut, 5000, 53), verdict, checks);
+    public static RowStep WebUdp(string verdict, params PacketCheck[] checks) => In("web", Frames.Udp(WebOut, 5000, 53),
+        verdict, checks);
 
     /// <summary>Its answer.</summary>
-    public static RowStep WorldUdp(string verdict, params PacketCheck[] checks) => In("internet", Frames.Udp(WorldIn, 53, 5000), verdict, checks);
+    public static RowStep WorldUdp(string verdict, params PacketCheck[] checks) => In("internet",
+        Frames.Udp(WorldIn, 53, 5000), verdict, checks);
 
     /// <summary>An error about a frame, from a host of the world to web.</summary>
-    public static RowStep ErrorIn(byte type, byte code, byte[] quoted, string verdict, uint rest = 0, string from = World, params PacketCheck[] checks) =>
-        In("internet", Frames.Begin(Outside(from, WebEip)).IcmpError(type, code, quoted, rest: rest).Build(), verdict, checks);
+    public static RowStep ErrorIn(byte type, byte code, byte[] quoted, string verdict, uint rest = 0,
+        string from = World, params PacketCheck[] checks) =>
+        In("internet", Frames.Begin(Outside(from, WebEip)).IcmpError(type, code, quoted, rest: rest).Build(), verdict,
+            checks);
 
     /// <summary>A configuration with other timeouts.</summary>
     public static SwitchConfig With(TimeoutSettings timeouts) => Rich with { Switch = Rich.Switch with { Timeouts = timeouts } };

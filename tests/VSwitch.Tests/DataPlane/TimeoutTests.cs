@@ -8,16 +8,17 @@ using static VSwitch.Tests.Testing.RowWords;
 
 namespace VSwitch.Tests.DataPlane;
 
-/// <summary>Every row of vectors/timeouts.tsv against the idle times of semantics.md decision 5: each of ours is measured to the
-/// millisecond, and each row names the state of ours that it speaks of. Decision 5 overrides the numbers of other systems; where ours is
-/// shorter than an RFC's minimum, <see cref="Shorter"/> says so.</summary>
+/// <summary>Every row of vectors/timeouts.tsv against the idle times of semantics.md decision 5: each of ours is
+/// measured to the millisecond, and each row names the state of ours that it speaks of. Decision 5 overrides the
+/// numbers of other systems; where ours is shorter than an RFC's minimum, <see cref="Shorter"/> says so.</summary>
 public class TimeoutTests
 {
     private const long StartNs = 1_000_000_000_000;
     private static readonly FrameAddresses WebToApp = Switched("web", "app", "10.0.1.10", "10.0.1.11");
     private static readonly FrameAddresses AppToWeb = WebToApp.Reverse();
 
-    /// <summary>Our states: idle time in seconds, what leads to it, and a packet that only a live connection lets through.</summary>
+    /// <summary>Our states: idle time in seconds, what leads to it, and a packet that only a live connection lets
+    /// through.</summary>
     private static readonly Dictionary<string, (int Seconds, RowStep[] Steps, RowStep Probe)> States = new(StringComparer.Ordinal)
     {
         ["SYN_SENT"] = (60, [Web(Syn, 0, 0)], App(SynAck, 0, 1)),
@@ -26,13 +27,17 @@ public class TimeoutTests
         ["ESTABLISHED"] = (432_000, Open, App(Ack, 1, 1)),
         ["FIN_WAIT"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1)], App(Ack, 1, 2)),
         ["CLOSE_WAIT"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1), App(Ack, 1, 2)], App(Ack, 1, 2)),
-        ["LAST_ACK"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1), App(Ack, 1, 2), App(Ack | TcpBits.Fin, 1, 2)], Web(Ack, 2, 2)),
-        ["TIME_WAIT"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1), App(Ack, 1, 2), App(Ack | TcpBits.Fin, 1, 2), Web(Ack, 2, 2)], App(Ack, 2, 2)),
+        ["LAST_ACK"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1), App(Ack, 1, 2), App(Ack | TcpBits.Fin, 1, 2)],
+            Web(Ack, 2, 2)),
+        ["TIME_WAIT"] = (120, [.. Open, Web(Ack | TcpBits.Fin, 1, 1), App(Ack, 1, 2), App(Ack | TcpBits.Fin, 1, 2),
+            Web(Ack, 2, 2)], App(Ack, 2, 2)),
         ["CLOSE"] = (10, [.. Open, Web(Rst, 1, 0)], App(Ack, 1, 1)),
         ["udp one way"] = (30, [WebUdp("forwarded internet")], WorldUdp("forwarded web")),
         ["udp both ways"] = (180, [WebUdp("forwarded internet"), WorldUdp("forwarded web")], WorldUdp("forwarded web")),
-        ["icmp"] = (30, [In("web", Frames.Echo(WebOut, 7, 1), "")], In("internet", Frames.Echo(WorldIn, 7, 1, reply: true), "")),
-        ["icmpv6"] = (30, [In("web", Frames.Echo(Web6ToApp6, 7, 1), "")], In("app", Frames.Echo(Web6ToApp6.Reverse(), 7, 1, reply: true), "")),
+        ["icmp"] = (30, [In("web", Frames.Echo(WebOut, 7, 1), "")],
+            In("internet", Frames.Echo(WorldIn, 7, 1, reply: true), "")),
+        ["icmpv6"] = (30, [In("web", Frames.Echo(Web6ToApp6, 7, 1), "")],
+            In("app", Frames.Echo(Web6ToApp6.Reverse(), 7, 1, reply: true), "")),
         ["other"] = (600, [In("web", Gre(WebOut), "")], In("internet", Gre(WorldIn), "")),
     };
 
@@ -49,7 +54,8 @@ public class TimeoutTests
         ["linux tcp CLOSE"] = "CLOSE",
         ["linux tcp SYN_SENT2"] = "SYN_SENT2",
 
-        // Decision 5 has no time of its own for retransmission and for data that nobody acknowledged: established is established.
+        // Decision 5 has no time of its own for retransmission and for data that nobody acknowledged: established is
+        // established.
         ["linux tcp MAX_RETRANS"] = "ESTABLISHED",
         ["linux tcp UNACKNOWLEDGED"] = "ESTABLISHED",
         ["linux udp unreplied"] = "udp one way",
@@ -76,10 +82,12 @@ public class TimeoutTests
         ["rfc5508 icmp query minimum"] = "icmp",
     };
 
-    /// <summary>Minimums of an RFC that decision 5 goes below; all can be set higher (timeouts of the configuration).</summary>
+    /// <summary>Minimums of an RFC that decision 5 goes below; all can be set higher (timeouts of the
+    /// configuration).</summary>
     private static readonly string[] Shorter =
     [
-        "rfc4787 udp recommended default", "rfc5382/7857 tcp transitory minimum (default)", "rfc5508 icmp query minimum",
+        "rfc4787 udp recommended default", "rfc5382/7857 tcp transitory minimum (default)",
+            "rfc5508 icmp query minimum",
         "rfc7857 tcp wait after RST before delete (SHOULD)",
     ];
 
@@ -101,7 +109,8 @@ public class TimeoutTests
         Assert.Equal(rows.Select(Name).Order(StringComparer.Ordinal), OursOf.Keys.Order(StringComparer.Ordinal));
         Assert.All(OursOf.Values, state => Assert.Contains(state, States.Keys));
         IEnumerable<string> belowMinimum = rows.Where(r => r["system"].StartsWith("rfc", StringComparison.Ordinal))
-            .Where(r => States[OursOf[Name(r)]].Seconds < int.Parse(r["seconds"], System.Globalization.CultureInfo.InvariantCulture)).Select(Name);
+            .Where(r => States[OursOf[Name(r)]].Seconds < int.Parse(r["seconds"],
+                System.Globalization.CultureInfo.InvariantCulture)).Select(Name);
         Assert.Equal(Shorter, belowMinimum.Order(StringComparer.Ordinal));
     }
 
@@ -121,9 +130,11 @@ public class TimeoutTests
         return real.Receive(probe.Port, probe.Frame, StartNs + (ms * 1_000_000)).Kind;
     }
 
-    private static RowStep Web(TcpBits flags, uint sequence, uint ack) => In("web", Segment(WebToApp, 40000, 80, flags, sequence, ack), "");
+    private static RowStep Web(TcpBits flags, uint sequence, uint ack) => In("web",
+        Segment(WebToApp, 40000, 80, flags, sequence, ack), "");
 
-    private static RowStep App(TcpBits flags, uint sequence, uint ack) => In("app", Segment(AppToWeb, 80, 40000, flags, sequence, ack), "");
+    private static RowStep App(TcpBits flags, uint sequence, uint ack) => In("app",
+        Segment(AppToWeb, 80, 40000, flags, sequence, ack), "");
 
     private static byte[] Gre(FrameAddresses ends) => Frames.Begin(ends).Protocol(47).Payload(20).Build();
 

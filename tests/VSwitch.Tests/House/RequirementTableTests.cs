@@ -6,7 +6,8 @@ using Xunit;
 
 namespace VSwitch.Tests.House;
 
-/// <summary>The tables of tests/README.md against the requirement lists of tests/vectors and against the tests themselves.</summary>
+/// <summary>The tables of tests/README.md against the requirement lists of tests/vectors and against the tests
+/// themselves.</summary>
 public partial class RequirementTableTests
 {
     private const string Readme = "tests/README.md";
@@ -25,7 +26,8 @@ public partial class RequirementTableTests
     public void Every_requirement_has_its_line_and_every_line_its_requirement(string list, string column)
     {
         IEnumerable<string> ids = TsvFile.Read(RepositoryRoot.Vector(list)).Rows.Select(row => row[column]);
-        Assert.Equal(ids.Order(StringComparer.Ordinal), Table(list).Select(line => line.Id).Order(StringComparer.Ordinal));
+        Assert.Equal(ids.Order(StringComparer.Ordinal),
+            Table(list).Select(line => line.Id).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -36,7 +38,8 @@ public partial class RequirementTableTests
         Assert.All(Table(list), line =>
         {
             Assert.Matches("^(passes|by policy|not applicable|missed)(: .+)?$", line.Result);
-            Assert.True(!line.Result.StartsWith(Passes, StringComparison.Ordinal) || line.Tests.Length > 0, $"{line.Id} passes without a test");
+            Assert.True(!line.Result.StartsWith(Passes, StringComparison.Ordinal) || line.Tests.Length > 0,
+                $"{line.Id} passes without a test");
         });
     }
 
@@ -54,11 +57,13 @@ public partial class RequirementTableTests
     [Fact]
     public void Rows_and_lines_name_the_same_requirements()
     {
-        string[] ofRows = [$"{nameof(RequirementTests)}.{nameof(RequirementTests.Nat)}", $"{nameof(RequirementTests)}.{nameof(RequirementTests.Router)}",
+        string[] ofRows = [$"{nameof(RequirementTests)}.{nameof(RequirementTests.Nat)}",
+            $"{nameof(RequirementTests)}.{nameof(RequirementTests.Router)}",
             $"{nameof(RequirementTests)}.{nameof(RequirementTests.Ovs)}"];
         IEnumerable<string> lines = Lists().Where(list => (string)list[0] != "linux_nf_conntrack_notes.tsv").SelectMany(list => Table((string)list[0]))
             .Where(line => line.Tests.Any(ofRows.Contains)).Select(line => line.Id);
-        Assert.Equal(lines.Order(StringComparer.Ordinal), RequirementTests.AllRows().Select(row => row.Id).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(lines.Order(StringComparer.Ordinal),
+            RequirementTests.AllRows().Select(row => row.Id).Distinct().Order(StringComparer.Ordinal));
     }
 
     /// <summary>Our copies are the shared lists.</summary>
@@ -67,14 +72,16 @@ public partial class RequirementTableTests
     public void The_list_here_is_the_list_there(string list, string column)
     {
         Assert.NotEmpty(column);
-        Assert.Equal(File.ReadAllText(Path.Combine(RepositoryRoot.Shared!, "vectors", list)), File.ReadAllText(RepositoryRoot.Vector(list)));
+        Assert.Equal(File.ReadAllText(Path.Combine(RepositoryRoot.Shared!, "vectors", list)),
+            File.ReadAllText(RepositoryRoot.Vector(list)));
     }
 
     private static IReadOnlyList<(string Id, string[] Tests, string Result)> Table(string list)
     {
         string text = HouseFiles.Read(Readme);
         string section = text[text.IndexOf($"### {list}", StringComparison.Ordinal)..].Split("\n#")[0];
-        return [.. section.Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(2).Select(line =>
+        return [.. section.Split('\n').Where(line => line.StartsWith("| ",
+            StringComparison.Ordinal)).Skip(2).Select(line =>
         {
             string[] cells = [.. line.Trim('|').Split('|').Select(cell => cell.Trim())];
             Assert.Equal(4, cells.Length);
