@@ -114,9 +114,9 @@ internal static class ManifestRows
         new("udp-len-bad.pcap", "", "malformed-l4 1 flows 0"),
         new("extra/udp-broadcast.pcap", "", "multicast 1 generated 0"),
 
-        // The switch is the only DHCP server: DISCOVER, REQUEST for a foreign address (NAK) and INFORM are answered;
-        // REQUEST to another server, DECLINE and RELEASE are consumed; the other server's unicast answers are plain
-        // UDP, its broadcast goes nowhere.
+        // The switch is the only DHCP server. Answered: DISCOVER, REQUEST for a foreign address (NAK), INFORM. Consumed:
+        // REQUEST to another server, DECLINE, RELEASE. The other server's unicast answers are plain UDP, and its broadcast
+        // goes nowhere.
         new("extra/dhcp.pcap", "", "answered 3 consumed 3 forwarded 2 multicast 1 generated 3"),
     ];
 
