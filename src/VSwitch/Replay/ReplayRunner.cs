@@ -28,6 +28,8 @@ internal sealed class ReplayRunner : IDisposable
     private readonly ReplayDrops _drops;
     private readonly IPacketDevice?[] _ports;
     private readonly int[] _inputPorts;
+    private readonly bool[] _hasEthernet;
+    private readonly int[] _otherLinkTypes;
     private bool _started;
 
     /// <summary>Prepares a replay: opens the outputs.</summary>
@@ -39,6 +41,8 @@ internal sealed class ReplayRunner : IDisposable
         _options = options;
         var numbers = new NumberDirectory();
         _snapshot = SnapshotCompiler.Compile(config, numbers);
+        _hasEthernet = new bool[options.Inputs.Count];
+        _otherLinkTypes = [.. options.Inputs.Select(_ => -1)];
         _inputPorts = [.. options.Inputs.Select(i => i.Port == AutoPort ? -1 : PortOf(i.Port))];
         Directory.CreateDirectory(options.OutputFolder);
         _drops = new ReplayDrops(new PcapngWriter(Path.Combine(options.OutputFolder, "drops.pcapng"), _snapshot.PortNames), _clock);
@@ -66,10 +70,12 @@ internal sealed class ReplayRunner : IDisposable
                 Pace(pace, frame.TimestampNs - firstNs, stop);
                 summary.Read++;
                 MoveClock(frame.TimestampNs);
+                Note(frame);
                 Feed(_inputPorts[frame.Input], frame.LinkType, bytes);
             }
 
             summary.Errors.AddRange(inputs.Errors);
+            summary.Errors.AddRange(RefusedInputs());
         }
 
         _workers.DropHeld();
@@ -100,6 +106,30 @@ internal sealed class ReplayRunner : IDisposable
         else if (!_workers.InjectAndSettle(bytes, port, _clock.NowNs))
         {
             Refuse(port, bytes, DropReason.BufferExhausted);
+        }
+    }
+
+    private void Note(in ReplayFrame frame)
+    {
+        if (frame.LinkType == CaptureReader.LinkTypeEthernet)
+        {
+            _hasEthernet[frame.Input] = true;
+        }
+        else
+        {
+            _otherLinkTypes[frame.Input] = frame.LinkType;
+        }
+    }
+
+    /// <summary>An input without one Ethernet frame is a mistake of its user, not traffic.</summary>
+    private IEnumerable<string> RefusedInputs()
+    {
+        for (int i = 0; i < _options.Inputs.Count; i++)
+        {
+            if (!_hasEthernet[i] && _otherLinkTypes[i] >= 0)
+            {
+                yield return $"{_options.Inputs[i].File}: link type {_otherLinkTypes[i]} is not Ethernet (1); no frame of it was replayed";
+            }
         }
     }
 

@@ -86,7 +86,8 @@ public partial class ReadmeTests
         bool isShared = bare.StartsWith("../shared", StringComparison.Ordinal);
         IEnumerable<string> fixedSegments = bare.Split('/').TakeWhile(s => !s.Contains('*', StringComparison.Ordinal) && !Placeholder().IsMatch(s));
         string known = string.Join('/', fixedSegments);
-        return (isShared && RepositoryRoot.Shared == null) || HouseFiles.Exists(HouseFiles.Root, known) || HouseFiles.Exists(folder, known);
+        string shared = Path.Combine(RepositoryRoot.Shared ?? "", "..");
+        return (isShared && (RepositoryRoot.Shared == null || HouseFiles.Exists(shared, known["../".Length..]))) || HouseFiles.Exists(HouseFiles.Root, known) || HouseFiles.Exists(folder, known);
     }
 
     [GeneratedRegex("^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
