@@ -16,6 +16,12 @@ public static class Frames
     public static byte[] Tcp(FrameAddresses ends, ushort sourcePort, ushort destinationPort, TcpBits flags, int payload = 0) =>
         Begin(ends).Tcp(sourcePort, destinationPort, flags).Payload(payload).Build();
 
+    /// <summary>A segment with its numbers: tests of windows, and traffic that passes a tracker that looks at them.</summary>
+    public static byte[] Tcp(
+        FrameAddresses ends, ushort sourcePort, ushort destinationPort, TcpBits flags, int payload, uint sequence, uint ack) =>
+        Begin(ends).Tcp(sourcePort, destinationPort, flags, tcp => tcp with { Sequence = sequence, Acknowledgment = ack })
+            .Payload(payload).Build();
+
     public static byte[] Udp(FrameAddresses ends, ushort sourcePort, ushort destinationPort, int payload = 16) =>
         Begin(ends).Udp(sourcePort, destinationPort).Payload(payload).Build();
 

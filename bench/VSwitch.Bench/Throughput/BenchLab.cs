@@ -81,10 +81,10 @@ internal static class BenchLab
         int payload = frameBytes - 54;
         return
         [
-            (outPort, Frames.Tcp(out1, sourcePort, service, TcpBits.Syn)),
-            (backPort, Frames.Tcp(back, service, sourcePort, TcpBits.Syn | TcpBits.Ack)),
-            (outPort, Frames.Tcp(out1, sourcePort, service, TcpBits.Ack, payload)),
-            (backPort, Frames.Tcp(back, service, sourcePort, TcpBits.Ack, payload)),
+            (outPort, Frames.Tcp(out1, sourcePort, service, TcpBits.Syn, 0, 0, 0)),
+            (backPort, Frames.Tcp(back, service, sourcePort, TcpBits.Syn | TcpBits.Ack, 0, 0, 1)),
+            (outPort, Frames.Tcp(out1, sourcePort, service, TcpBits.Ack, payload, 1, 1)),
+            (backPort, Frames.Tcp(back, service, sourcePort, TcpBits.Ack, payload, 1, 1)),
         ];
     }
 

@@ -76,8 +76,11 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Connections begun.</summary>
     public long FlowsCreated;
 
-    /// <summary>Connections over: expired, refused, cut.</summary>
+    /// <summary>Connections over: expired, refused, cut, evicted.</summary>
     public long FlowsRemoved;
+
+    /// <summary>Half-open connections that made room for others.</summary>
+    public long FlowsEvicted;
 
     /// <summary>Counts a drop of a frame that came in by a port.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,6 +16,8 @@ public sealed unsafe class Connections : IDisposable
     private uint _nowMs;
     private uint _drainedMs;
     private bool _started;
+    private HalfOpenQuota _quota;
+    private int _eniCount = 1;
 
     /// <summary>Makes tables that can hold the whole budget in each family; memory is taken as connections come.</summary>
     public Connections(FlowBudget budget, WorkerCounters counters)
@@ -25,7 +27,9 @@ public sealed unsafe class Connections : IDisposable
         V4 = new FlowTable(budget.Capacity, isV6: false);
         V6 = new FlowTable(budget.Capacity, isV6: true);
         Paths = new PathTable(budget.Capacity);
+        HalfOpen = new HalfOpenList(2 * budget.Capacity, counters.PortCapacity);
         _wheel = new FlowWheel(2 * budget.Capacity);
+        _quota = new HalfOpenQuota([this], 1);
     }
 
     /// <summary>IPv4 connections.</summary>
@@ -37,6 +41,9 @@ public sealed unsafe class Connections : IDisposable
     /// <summary>Their ways.</summary>
     public PathTable Paths { get; }
 
+    /// <summary>Those that both ends have not yet spoken on, by ENI.</summary>
+    internal HalfOpenList HalfOpen { get; }
+
     /// <summary>Idle times in force.</summary>
     public ConnectionTimeouts Timeouts { get; private set; } = new();
 
@@ -46,12 +53,26 @@ public sealed unsafe class Connections : IDisposable
     /// <summary>Sets the idle times for what comes; timers that run keep their deadline.</summary>
     public void Use(ConnectionTimeouts timeouts) => Timeouts = timeouts;
 
+    /// <summary>Sets how many ENIs share the capacity for half-open connections.</summary>
+    public void ShareAmong(int eniCount) => _eniCount = eniCount;
+
+    /// <summary>Joins the workers of a switch.</summary>
+    /// <param name="members">All of them where they run in turn on one thread; else this one alone.</param>
+    /// <param name="workerCount">How many there are.</param>
+    internal void Join(Connections[] members, int workerCount) => _quota = new HalfOpenQuota(members, workerCount);
+
     /// <summary>True when the entry's idle time is over.</summary>
     public static bool IsExpired(FlowEntry* entry, uint nowMs) => (int)(nowMs - entry->DeadlineMs) >= 0;
 
-    /// <summary>Makes an entry; null when the budget or the table is full.</summary>
-    public FlowEntry* Add(bool isV6, ulong keyLow, ulong keyHigh, uint hash)
+    /// <summary>Makes an entry, half open; null when the budget or the table is full of answered ones.</summary>
+    /// <param name="isV6">The family.</param>
+    /// <param name="keyLow">Low half of the key.</param>
+    /// <param name="keyHigh">High half of the key.</param>
+    /// <param name="hash">Hash of the key.</param>
+    /// <param name="chargedPort">The ENI that it counts against (order of checks, section 12).</param>
+    public FlowEntry* Add(bool isV6, ulong keyLow, ulong keyHigh, uint hash, int chargedPort)
     {
+        _quota.MakeRoomFor(chargedPort, _budget.Capacity, _eniCount);
         if (_lease == 0)
         {
             _lease = _budget.Take();
@@ -70,6 +91,7 @@ public sealed unsafe class Connections : IDisposable
 
         _lease--;
         entry->CreatedMs = _nowMs;
+        HalfOpen.Add(SlotOf(table, entry), chargedPort, _budget.NextOrder());
         if (entry->InWheel == 0)
         {
             entry->InWheel = 1;
@@ -80,16 +102,36 @@ public sealed unsafe class Connections : IDisposable
         return entry;
     }
 
+    /// <summary>Both ends have spoken: the entry is never evicted from here on.</summary>
+    public void MarkAnswered(FlowEntry* entry)
+    {
+        HalfOpen.Remove(SlotOf(TableOf(entry), entry));
+        entry->Flags |= FlowFlags.Answered;
+    }
+
+    /// <summary>Lets the oldest half-open connection charged to a port go; there is one.</summary>
+    internal void EvictOldestOf(int port)
+    {
+        int slot = HalfOpen.OldestOf(port);
+        _counters.FlowsEvicted++;
+        Remove(((slot & 1) != 0 ? V6 : V4).At(slot >> 1));
+    }
+
     /// <summary>Takes an entry out and lets go of its path.</summary>
     public void Remove(FlowEntry* entry)
     {
+        if ((entry->Flags & FlowFlags.Answered) == 0)
+        {
+            HalfOpen.Remove(SlotOf(TableOf(entry), entry));
+        }
+
         if (entry->Path != 0)
         {
             Paths.Release(entry->Path);
             entry->Path = 0;
         }
 
-        ((entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4).Remove(entry);
+        TableOf(entry).Remove(entry);
         _counters.FlowsRemoved++;
         if (++_lease >= 2 * _budget.LeaseSize || _budget.LeaseSize == 1)
         {
@@ -142,25 +184,27 @@ public sealed unsafe class Connections : IDisposable
         V4.Dispose();
         V6.Dispose();
         Paths.Dispose();
+        HalfOpen.Dispose();
         _wheel.Dispose();
     }
 
     /// <summary>No time-out is shorter, so an entry is always looked at before its deadline passes.</summary>
     private uint HorizonMs => Math.Min(FlowWheel.MaxHorizonMs, Timeouts.ShortestMs);
 
-    /// <summary>With a full budget: lets go what has expired.</summary>
+    private FlowTable TableOf(FlowEntry* entry) => (entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4;
+
+    private static int SlotOf(FlowTable table, FlowEntry* entry) => (table.NumberOf(entry) << 1) | (table.IsV6 ? 1 : 0);
+
+    /// <summary>With a full budget: lets go what has expired, or else the oldest half-open one of the ENI with most.</summary>
     private bool TryReap()
     {
-        if (_budget.OnExhausted != null)
+        _quota.Reap();
+        if (_lease == 0)
         {
-            _budget.OnExhausted();
-        }
-        else
-        {
-            ReapDue();
+            _lease = _budget.Take();
         }
 
-        if (_lease == 0)
+        if (_lease == 0 && _quota.TryEvictHeaviest() && _lease == 0)
         {
             _lease = _budget.Take();
         }

@@ -5,6 +5,7 @@ namespace VSwitch.DataPlane.Flows;
 public sealed class FlowBudget
 {
     private long _available;
+    private uint _order;
 
     /// <summary>Makes a budget.</summary>
     /// <param name="capacity">Connections in all.</param>
@@ -24,9 +25,12 @@ public sealed class FlowBudget
     /// <summary>Connections a worker takes or gives back at once.</summary>
     public int LeaseSize { get; }
 
-    /// <summary>With workers that run in turn on one thread: makes all of them let expired connections go when the budget is
-    /// used up, so that the limit is exact whatever their number. Null in a switch at work.</summary>
-    public Action? OnExhausted { get; set; }
+    /// <summary>The limit is exact: the workers run in turn on one thread, and share what they know (replay).</summary>
+    public bool IsExact => LeaseSize == 1;
+
+    /// <summary>A stamp that grows with every connection: tells the older of two in an exact budget. A worker at work
+    /// needs none, for it compares only its own.</summary>
+    public uint NextOrder() => IsExact ? ++_order : 0;
 
     /// <summary>Takes a lease; the number of connections in it, 0 when none is left.</summary>
     public int Take()

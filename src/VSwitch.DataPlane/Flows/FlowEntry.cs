@@ -48,13 +48,42 @@ public enum FlowFlags : byte
 
     /// <summary>An IPv6 connection: its key is in the line before the entry.</summary>
     IsV6 = 2,
+
+    /// <summary>Both ends have spoken to effect: never evicted (order of checks, section 12).</summary>
+    Answered = 4,
+}
+
+/// <summary>What a TCP connection has shown, beside its state.</summary>
+[Flags]
+public enum TcpMarks : byte
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>A SYN of the opener passed that did not fit; its numbers are remembered (RFC 5961 section 4).</summary>
+    RememberedSyn = 1,
+
+    /// <summary>An ACK of the responder passed before any SYN+ACK; its acknowledgment is remembered.</summary>
+    RememberedAck = 2,
+
+    /// <summary>Picked up in mid-stream: windows are not known well enough to judge by them.</summary>
+    Liberal = 4,
+
+    /// <summary>Both ends sent a SYN.</summary>
+    SimultaneousOpen = 8,
+
+    /// <summary>The lower endpoint has sent an acknowledgment; shifted left by one, the higher.</summary>
+    HasAcknowledged = 16,
+
+    /// <summary>The lower endpoint sent SACK-permitted (RFC 2018); shifted left by one, the higher.</summary>
+    SackPermitted = 64,
 }
 
 /// <summary>One connection, both directions. The first cache line is all that an established packet touches (read and
 /// write): key, state, deadline, path, short counters. The second line is for what is rare. An IPv6 entry has a line
 /// before it with the addresses. Owner: the worker whose table it is in; others never write.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
-public struct FlowEntry
+public unsafe struct FlowEntry
 {
     /// <summary>Two cache lines; a house test holds it.</summary>
     public const int SizeBytes = 128;
@@ -65,13 +94,29 @@ public struct FlowEntry
     /// <summary>Ports, space (VPC), protocol and kind; see <see cref="FlowKey"/>.</summary>
     [FieldOffset(8)] public ulong KeyHigh;
 
-    // Bytes 16 to 43 are kept for the TCP sequence windows of both directions (six 32-bit numbers and two 16-bit windows).
+    /// <summary>TCP: highest sequence number that the lower, the higher endpoint has sent, plus one.</summary>
+    [FieldOffset(16)] public fixed uint End[2];
+
+    /// <summary>TCP: highest sequence number that each may send: what the other end's window allows.</summary>
+    [FieldOffset(24)] public fixed uint MaxEnd[2];
+
+    /// <summary>TCP: highest acknowledgment that each has sent; before its first one, the opener's first sequence number.</summary>
+    [FieldOffset(32)] public fixed uint MaxAck[2];
+
+    /// <summary>TCP: largest window that each has offered, in units of its scale, rounded up; 0 = it has sent nothing.</summary>
+    [FieldOffset(40)] public fixed ushort MaxWindow[2];
 
     /// <summary>Where it stands.</summary>
     [FieldOffset(44)] public FlowState State;
 
     /// <summary>Fixed properties.</summary>
     [FieldOffset(45)] public FlowFlags Flags;
+
+    /// <summary>TCP: window scale of the lower endpoint (low half) and of the higher; 15 = none offered yet.</summary>
+    [FieldOffset(46)] public byte Scales;
+
+    /// <summary>TCP: what the connection has shown.</summary>
+    [FieldOffset(47)] public TcpMarks Marks;
 
     /// <summary>Milliseconds (wrapping) from which on it is expired: the one store a packet makes for the timer.</summary>
     [FieldOffset(48)] public uint DeadlineMs;
@@ -104,6 +149,9 @@ public struct FlowEntry
     /// <summary>1 while the expiry wheel holds an entry for this slot, also when the slot is free.</summary>
     [FieldOffset(100)] public byte InWheel;
 
+    /// <summary>TCP: scale (low half, 15 = none) and SACK-permitted (bit 4) of the remembered SYN.</summary>
+    [FieldOffset(101)] public byte RememberedOptions;
+
     /// <summary>Port on which the opener's packets come in.</summary>
     [FieldOffset(102)] public ushort OpenerPort;
 
@@ -119,6 +167,12 @@ public struct FlowEntry
     /// <summary>Next free slot while <see cref="State"/> is Free.</summary>
     [FieldOffset(116)] public int NextFree;
 
+    /// <summary>TCP, with a mark: end of the remembered SYN, or number of the remembered ACK.</summary>
+    [FieldOffset(116)] public uint RememberedSequence;
+
     /// <summary>Destination port, or ICMP type and code, of the opener's first packet: what the rules looked at.</summary>
     [FieldOffset(120)] public ushort Selector;
+
+    /// <summary>TCP: window of the remembered SYN.</summary>
+    [FieldOffset(122)] public ushort RememberedWindow;
 }

@@ -209,7 +209,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         FlowEntry* entry = null;
         if (reason == DropReason.None)
         {
-            entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash);
+            int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
+            entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
             reason = entry == null ? DropReason.ConnectionTableFull : DropReason.None;
         }
 
@@ -237,6 +238,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         MakeActions(decision, p->InPort, isRouted, isRouted, replyMac, out FlowAction forward, out FlowAction reply);
         entry->Path = swapped ? _connections.Paths.Take(reply, forward) : _connections.Paths.Take(forward, reply);
         entry->State = state;
+        if (p->Protocol == ParseStage.Tcp)
+        {
+            TcpTracker.Begin(entry, SegmentOf(p), swapped ? 1 : 0);
+        }
+
         entry->Flags |= swapped ? FlowFlags.OpenerSwapped : FlowFlags.None;
         entry->OpenerPort = p->InPort;
         entry->Selector = selector;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
@@ -14,8 +15,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
     private const uint CarryAtBytes = 0x3E_0000;
     private const uint CarryAtPackets = 1000u << TrafficBytesBits;
-    private const byte TcpFlagsOfInterest = 0x17;
-    private const byte TcpAck = 0x10;
+
+    /// <summary>State, and the marks that rule a short way out; the bytes between may be anything.</summary>
+    private const uint PlainStandingMask =
+        0xFF | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
+
+    /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
+    private const uint PlainHeaderMask = 0x17F0;
+    private const uint NopNopTimestamps = 0x0A08_0101;
+    private const uint LeastAckWindow = 66_000;
+    private const int EndAt = 0;
+    private const int MaxEndAt = 2;
+    private const int MaxAckAt = 4;
 
     private enum HitOutcome
     {
@@ -105,13 +116,34 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
-        FlowState oldState = entry->State;
-        uint oldDeadlineMs = entry->DeadlineMs;
-        if (entry->State == FlowState.TcpEstablished && (p->Data[p->L4Offset + 13] & TcpFlagsOfInterest) == TcpAck)
+        if ((action->OutBucket & action->InBucket) != -1)
         {
-            entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
+            return HitCapped(p, entry, action);
         }
-        else
+
+        if (!TryTrackPlain(p, entry))
+        {
+            TcpVerdict verdict = Track(p, entry);
+            if (verdict >= TcpVerdict.Invalid)
+            {
+                return Refuse(p, entry, action, verdict);
+            }
+        }
+
+        if (TryForward(p, entry, action) && (entry->Flags & FlowFlags.Answered) == 0)
+        {
+            NoteAnswer(p, entry);
+        }
+
+        return HitOutcome.Done;
+    }
+
+    /// <summary>The rest of <see cref="Hit"/> for a connection with a bandwidth: what is over it never reaches the other end, so
+    /// the connection then has not moved.</summary>
+    private HitOutcome HitCapped(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
+    {
+        FlowEntry before = *entry;
+        if (!TryTrackPlain(p, entry))
         {
             TcpVerdict verdict = Track(p, entry);
             if (verdict >= TcpVerdict.Invalid)
@@ -122,12 +154,75 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (!TryForward(p, entry, action))
         {
-            // Over the bandwidth: the other end never sees it, so the connection has not moved.
-            entry->State = oldState;
-            entry->DeadlineMs = oldDeadlineMs;
+            *entry = before;
+        }
+        else if ((entry->Flags & FlowFlags.Answered) == 0)
+        {
+            NoteAnswer(p, entry);
         }
 
         return HitOutcome.Done;
+    }
+
+    /// <summary>Established TCP, a plain ACK with or without data, inside the windows of both ends: nearly every packet. It
+    /// moves the windows as <see cref="TcpWindows"/> would. False, and nothing has moved, when it is anything else.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryTrackPlain(PacketBuffer* p, FlowEntry* entry)
+    {
+        byte* l4 = p->Data + p->L4Offset;
+        uint standing = *(uint*)&entry->State;
+        uint header = *(ushort*)(l4 + 12);
+        bool isPlain = (standing & PlainStandingMask) == (uint)FlowState.TcpEstablished &&
+            ((header & PlainHeaderMask) == 0x1050 || ((header & PlainHeaderMask) == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
+        if (!isPlain)
+        {
+            return false;
+        }
+
+        int d = (p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0;
+        uint* sender = entry->End + d;
+        uint* receiver = entry->End + (d ^ 1);
+        int scales = (int)(standing >> 16);
+        ulong numbers = BinaryPrimitives.ReverseEndianness(*(ulong*)(l4 + 4));
+        uint sequence = (uint)(numbers >> 32);
+        uint ack = (uint)numbers;
+        uint window = BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 14));
+        uint end = sequence + (uint)(p->L3Offset + p->L3Length - p->L4Offset) - ((header & 0xF0) >> 2);
+        uint receiverWindow = (uint)entry->MaxWindow[d ^ 1] << ((scales >> (4 * (d ^ 1))) & 15);
+
+        // All inside: each difference is positive. Equal or slightly stricter than TcpWindows: what is not inside here is
+        // looked at again there.
+        int inside = (int)(sender[MaxEndAt] - end) | (int)(receiver[EndAt] - ack) |
+            (int)(end - sender[EndAt] + receiverWindow) | (int)(ack - receiver[EndAt] + LeastAckWindow) | (int)(window - 1) |
+            (int)(PacketFlags.Fragment & p->Flags) << 30;
+        if (inside < 0)
+        {
+            return false;
+        }
+
+        if ((int)(end - sender[EndAt]) > 0)
+        {
+            sender[EndAt] = end;
+        }
+
+        if ((int)(ack - sender[MaxAckAt]) > 0)
+        {
+            sender[MaxAckAt] = ack;
+        }
+
+        uint allowed = ack + (window << ((scales >> (4 * d)) & 15));
+        if ((int)(allowed - receiver[MaxEndAt]) > 0)
+        {
+            receiver[MaxEndAt] = allowed;
+        }
+
+        if (window > entry->MaxWindow[d])
+        {
+            entry->MaxWindow[d] = (ushort)window;
+        }
+
+        entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
+        return true;
     }
 
     /// <summary>The state machines of everything but plain established TCP; sets state and deadline.</summary>
@@ -151,18 +246,35 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
                 break;
             default:
-                TcpVerdict verdict = TcpTracker.Judge(entry->State, l4[13], isReply, out FlowState next);
+                int direction = (p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0;
+                TcpVerdict verdict = TcpTracker.Judge(entry, SegmentOf(p), direction, isReply);
                 if (verdict != TcpVerdict.Accept)
                 {
                     return verdict;
                 }
 
-                entry->State = next;
                 break;
         }
 
         entry->DeadlineMs = _nowMs + _timeoutMs[(int)entry->State];
         return TcpVerdict.Accept;
+    }
+
+    private static TcpSegment SegmentOf(PacketBuffer* p) => TcpSegment.Read(
+        p->Data + p->L4Offset, p->L3Offset + p->L3Length - p->L4Offset, (p->Flags & PacketFlags.Fragment) != 0);
+
+    /// <summary>A packet went its way: does it make the connection one that both ends have spoken on?</summary>
+    private void NoteAnswer(PacketBuffer* p, FlowEntry* entry)
+    {
+        bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
+        bool isKnownByState = entry->State is FlowState.TcpEstablished or FlowState.UdpStream &&
+            (entry->Marks & TcpMarks.Liberal) == 0;
+        bool isAnswered = isKnownByState ||
+            (isReply && (entry->State is FlowState.Icmp or FlowState.Other || (entry->Marks & TcpMarks.Liberal) != 0));
+        if (isAnswered)
+        {
+            _connections.MarkAnswered(entry);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -167,6 +167,13 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private void UseSnapshot()
     {
         _internet = _snapshot.Internet;
+        int eniCount = 0;
+        for (int port = 1; port < _snapshot.PortCount; port++)
+        {
+            eniCount += (_snapshot.Enis[port].Flags & EniFlags.Exists) != 0 ? 1 : 0;
+        }
+
+        _connections.ShareAmong(eniCount);
         if (!ReferenceEquals(_timeouts, _snapshot.Timeouts))
         {
             _timeouts = _snapshot.Timeouts;

@@ -1,6 +1,7 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.Wire;
 
@@ -33,9 +34,10 @@ public sealed class WorkerSet : IDisposable
             Workers[i] = new Worker(i, shared, options, steering, Column(forward, i), Column(back, i), drops);
         }
 
-        if (shared.Budget.LeaseSize == 1)
+        Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);
+        foreach (Connections own in all)
         {
-            shared.Budget.OnExhausted = () => Array.ForEach(Workers, w => w.Pipeline.Connections.ReapDue());
+            own.Join(shared.Budget.IsExact ? all : [own], count);
         }
     }
 
