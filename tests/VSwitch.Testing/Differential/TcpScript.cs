@@ -37,7 +37,7 @@ internal sealed class TcpScript(Random random)
             uint first = random.Next(5) == 0 ? unchecked((uint)-random.Next(2000)) : (uint)random.NextInt64(1L << 32);
             side.First = round > 0 && random.Next(2) == 0 ? side.Next + (uint)random.Next(100_000) : first;
             side.Next = side.First;
-            ushort[] windows = [65535, 29200, 1000, 1, 0, 4096, 500];
+            ushort[] windows = [65535, 29200, 1000, 1, 0, 4096, 500, 65535, 29200];
             side.Window = windows[random.Next(windows.Length)];
         }
 
@@ -73,6 +73,8 @@ internal sealed class TcpScript(Random random)
         {
             self.Acknowledged = ack;
         }
+
+        self.Edge = ack + ((uint)self.Window << (isSyn ? 0 : self.Scale));
 
         return segment;
     }
@@ -145,12 +147,14 @@ internal sealed class TcpScript(Random random)
             uint start = self.Next;
             int[] sizes = [0, 1, 100, 600, 1400];
             int length = sizes[random.Next(sizes.Length)];
+            // Now and then a sender does not look at the window.
+            int room = (int)Math.Clamp((long)(int)(peer.Edge - self.Next), 0, 100_000);
+            length = random.Next(20) == 0 ? length : Math.Min(length, room);
             switch (random.Next(10))
             {
                 case 0:
                     // Lost before it comes here; the next one is beyond the gap, and the peer says so.
-                    uint room = (uint)Math.Min(100_000, (long)peer.Window << peer.Scale);
-                    self.Next += (uint)random.Next((int)Math.Max(1, room));
+                    self.Next += (uint)random.Next(Math.Max(1, room - length));
                     uint left = self.Next;
                     yield return (Send(sender, Ack, length), "data behind a gap");
                     byte[] sack = peer.IsSackUsed ? TcpSide.Sack((left, self.Next)) : [];
@@ -202,13 +206,13 @@ internal sealed class TcpScript(Random random)
             case 4:
                 yield return (Send(first, Fin | Ack), "FIN");
                 yield return (Send(second, Ack), "ACK of the FIN");
-                yield return (Send(second, Ack, 500), "data after the FIN");
+                yield return (Send(second, Ack, Math.Clamp((int)(Sides[first].Edge - Sides[second].Next), 0, 500)), "data after the FIN");
                 yield return (Send(first, Ack), "ACK");
                 yield return (Send(second, Fin | Ack), "FIN");
                 yield return (Send(first, Ack), "last ACK");
                 break;
             case 5:
-                yield return (Send(first, Fin | Ack, 100), "FIN with data");
+                yield return (Send(first, Fin | Ack, Math.Clamp((int)(Sides[second].Edge - Sides[first].Next), 0, 100)), "FIN with data");
                 yield return (Send(second, Rst | Ack), "RST to the FIN");
                 break;
             case 6:

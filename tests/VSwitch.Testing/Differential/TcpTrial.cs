@@ -14,6 +14,9 @@ internal sealed class TcpTrial : TrialConversation
     private readonly TrialOddSegments _odd;
     private bool _isOver;
 
+    /// <summary>The connection as the kernel tracks it.</summary>
+    internal TcpModel Kernel { get; } = new(TcpVariations.None);
+
     public TcpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort, ushort service)
         : base(random, opener, other, gateway)
     {
@@ -41,13 +44,14 @@ internal sealed class TcpTrial : TrialConversation
         return Build(segment, what, number, isOdd: false);
     }
 
+    public override bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => Kernel.Judge(frame.Segment!, frame.Traits, isAllowed);
+
     private TrialFrame Build(TrialSegment segment, string what, uint number, bool isOdd)
     {
         _sent.Add(segment);
         TrialTraits traits = TrialTraits.None;
         byte ttl = 64;
         int dataOffset = 5 + ((segment.Options.Length + 3) / 4);
-        int cut = int.MaxValue;
         ushort? checksum = null;
         switch (isOdd ? Random.Next(60) : -1)
         {
@@ -58,7 +62,7 @@ internal sealed class TcpTrial : TrialConversation
                 (checksum, traits, what) = (0x1234, TrialTraits.WrongTransportChecksum, what + ", with a wrong checksum");
                 break;
             case 2:
-                (dataOffset, what) = (Random.Next(5), what + ", with a header too short");
+                (dataOffset, traits, what) = (Random.Next(5), TrialTraits.Malformed, what + ", with a header too short");
                 break;
             case 3:
                 (dataOffset, what) = (15, what + ", with a header as long as can be");
@@ -77,13 +81,14 @@ internal sealed class TcpTrial : TrialConversation
                 DataOffset = dataOffset,
                 Checksum = checksum,
             })
-            .Payload(segment.Length).CutTo(cut).Build();
-        int header = (dataOffset - 5) * 4;
-        // A header that reaches into the data leaves less of it.
-        int length = segment.Length + ((segment.Options.Length + 3) / 4 * 4) - header;
+            .Payload(segment.Length).Build();
+        // A header that reaches into the data takes its first bytes for options, and may reach beyond the end.
+        byte[] tail = [.. segment.Options, .. new byte[((4 - (segment.Options.Length % 4)) % 4)], .. bytes[^segment.Length..]];
+        int header = Math.Max(0, (dataOffset - 5) * 4);
+        traits |= header > tail.Length ? TrialTraits.Malformed : TrialTraits.None;
         return new TrialFrame(this, segment.Sender, Ends[segment.Sender].Port, bytes, what)
         {
-            Segment = segment with { Length = Math.Max(0, length) },
+            Segment = segment with { Length = Math.Max(0, tail.Length - header), Options = tail[..Math.Min(header, tail.Length)] },
             Traits = traits,
         };
     }
@@ -103,6 +108,9 @@ internal sealed class TcpSide
 
     /// <summary>The window field that it sends.</summary>
     public ushort Window { get; set; }
+
+    /// <summary>The number up to which its window lets the other side send.</summary>
+    public uint Edge { get; set; }
 
     /// <summary>Options of its SYN.</summary>
     public byte[] SynOptions { get; set; } = [];

@@ -37,6 +37,7 @@ public enum TrialTraits
     EchoWithCode = 32,
     AddressMaskRequest = 64,
     Error = 128,
+    Malformed = 256,
 }
 
 /// <summary>What both sides did with a frame.</summary>
@@ -68,6 +69,9 @@ public abstract class TrialConversation
 
     /// <summary>The conversation whose state judges its frames: itself, but for errors about another one.</summary>
     public virtual TrialConversation Subject => this;
+
+    /// <summary>What the model of the kernel says of a frame; null where there is none.</summary>
+    public virtual bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => null;
 
     private protected Random Random { get; }
 

@@ -16,7 +16,7 @@ public sealed record TrialSegment(int Sender, TcpBits Flags, uint Sequence, uint
     public bool IsSynAck => (Flags & (TcpBits.Syn | TcpBits.Ack | TcpBits.Rst)) == (TcpBits.Syn | TcpBits.Ack);
 
     /// <summary>Sequence numbers in their circle: true when a stands after b.</summary>
-    public static bool IsAfter(uint a, uint b) => (int)(a - b) > 0;
+    public static bool IsAfter(uint a, uint b) => (int)(b - a) < 0;
 
     public override string ToString() =>
         $"{(Sender == 0 ? ">" : "<")} {Flags} seq {Sequence} end {End} ack {Acknowledgment} win {Window}" +

@@ -1,0 +1,409 @@
+namespace VSwitch.Testing.Differential;
+
+/// <summary>States of a tracked TCP connection, in the order of the columns of the table.</summary>
+internal enum TcpModelState
+{
+    None,
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait,
+    CloseWait,
+    LastAck,
+    TimeWait,
+    Close,
+    SynSent2,
+    Ignore,
+    Invalid,
+}
+
+/// <summary>What a tracker does with a segment.</summary>
+internal enum TcpModelVerdict
+{
+    Drop,
+    Pass,
+
+    /// <summary>It opens a connection if the rules let it.</summary>
+    New,
+}
+
+/// <summary>One TCP connection as Linux 6.x tracks it when it is strict (nf_conntrack_tcp_loose 0, be_liberal 0): written to
+/// name the reason of a difference, from the observed behaviour of the kernel. Each documented difference of the switch is a
+/// variation that can be turned on.</summary>
+internal sealed class TcpModel(TcpVariations variations)
+{
+    private const uint LeastAckWindow = 66_000;
+
+    private static readonly TcpModelState[][] Table = [.. new[]
+    {
+        // None, SynSent, SynRecv, Established, FinWait, CloseWait, LastAck, TimeWait, Close, SynSent2; opener, then reply.
+        "SS SS IG IG IG IG IG SS SS S2", "IV IV SR IV IV IV IV IV IV SR", "IV IV FW FW LA LA LA TW CL IV",
+        "IV IV ES ES CW CW TW TW CL IV", "IV CL CL CL CL CL CL CL CL CL",
+        "IV S2 IV IV IV IV IV SS IV S2", "IV SR IG IG IG IG IG IG IG SR", "IV IV FW FW LA LA LA TW CL IV",
+        "IV IG SR ES CW CW TW TW CL IG", "IV CL CL CL CL CL CL CL CL CL",
+    }.Select(row => row.Split(' ').Select(StateOf).ToArray())];
+
+    private readonly TcpModelSide[] _sides = [new(), new()];
+    private int _opener;
+    private bool _isReplySeen;
+    private bool _isAssured;
+    private bool _isSimultaneous;
+    private bool _isChallengeExpected;
+
+    // The last segment that counted: of which kind, by whom, and its numbers.
+    private Kind _lastKind = Kind.None;
+    private int _lastSender;
+    private uint _lastEnd;
+    private uint _lastAck;
+    private TrialSegment? _lastSyn;
+
+    private enum Kind
+    {
+        Syn,
+        SynAck,
+        Fin,
+        Ack,
+        Rst,
+        None,
+    }
+
+    /// <summary>Where the connection stands; None when there is none.</summary>
+    public TcpModelState State { get; private set; }
+
+    private bool Varies(TcpVariations variation) => (variations & variation) != 0;
+
+    /// <summary>Judges a segment, and moves as the tracker does.</summary>
+    /// <param name="segment">The segment.</param>
+    /// <param name="traits">What else is known of its frame.</param>
+    /// <param name="isAllowed">Whether the rules let it open a connection, where it comes to that.</param>
+    public bool Judge(TrialSegment segment, TrialTraits traits, bool isAllowed)
+    {
+        bool isLastHop = (traits & TrialTraits.LastHop) != 0;
+        if ((traits & TrialTraits.Malformed) != 0 || !AreFlagsKnown(segment.Flags) ||
+            ((traits & TrialTraits.WrongTransportChecksum) != 0 && !Varies(TcpVariations.NoChecksum)) ||
+            (isLastHop && Varies(TcpVariations.HopFirst)))
+        {
+            return false;
+        }
+
+        TcpModelVerdict verdict = State == TcpModelState.None ? TcpModelVerdict.New : Track(segment);
+        if (verdict == TcpModelVerdict.New)
+        {
+            State = TcpModelState.None;
+            bool opens = segment.IsSyn && isAllowed && !isLastHop;
+            if (opens)
+            {
+                Begin(segment);
+            }
+
+            return opens;
+        }
+
+        return verdict == TcpModelVerdict.Pass && !isLastHop;
+    }
+
+    private static TcpModelState StateOf(string name) => name switch
+    {
+        "SS" => TcpModelState.SynSent,
+        "SR" => TcpModelState.SynRecv,
+        "ES" => TcpModelState.Established,
+        "FW" => TcpModelState.FinWait,
+        "CW" => TcpModelState.CloseWait,
+        "LA" => TcpModelState.LastAck,
+        "TW" => TcpModelState.TimeWait,
+        "CL" => TcpModelState.Close,
+        "S2" => TcpModelState.SynSent2,
+        "IG" => TcpModelState.Ignore,
+        _ => TcpModelState.Invalid,
+    };
+
+    private static bool AreFlagsKnown(TcpBits flags) => (flags & (TcpBits.Fin | TcpBits.Syn | TcpBits.Rst | TcpBits.Ack | TcpBits.Urg)) is
+        TcpBits.Syn or (TcpBits.Syn | TcpBits.Urg) or (TcpBits.Syn | TcpBits.Ack) or TcpBits.Rst or (TcpBits.Rst | TcpBits.Ack) or
+        (TcpBits.Fin | TcpBits.Ack) or (TcpBits.Fin | TcpBits.Ack | TcpBits.Urg) or TcpBits.Ack or (TcpBits.Ack | TcpBits.Urg);
+
+    private static Kind KindOf(TrialSegment segment) =>
+        segment.Has(TcpBits.Rst) ? Kind.Rst : segment.IsSynAck ? Kind.SynAck : segment.IsSyn ? Kind.Syn : segment.Has(TcpBits.Fin) ? Kind.Fin : Kind.Ack;
+
+    private static bool IsBefore(uint a, uint b) => TrialSegment.IsAfter(b, a);
+
+    private void Begin(TrialSegment syn)
+    {
+        _opener = syn.Sender;
+        (_sides[0], _sides[1]) = (new TcpModelSide(), new TcpModelSide());
+        _sides[_opener].Begin(syn);
+        (_isReplySeen, _isAssured, _isSimultaneous, _isChallengeExpected) = (false, false, false, false);
+        (_lastKind, _lastSender, _lastEnd, _lastAck, _lastSyn) = (Kind.Syn, _opener, 0, 0, null);
+        State = TcpModelState.SynSent;
+    }
+
+    private TcpModelVerdict Track(TrialSegment segment)
+    {
+        bool isReply = segment.Sender != _opener;
+        Kind kind = KindOf(segment);
+        TcpModelState old = State;
+        TcpModelState next = Table[(isReply ? 5 : 0) + (int)kind][(int)old];
+        bool isWindowAsked = true;
+        switch (next)
+        {
+            case TcpModelState.Invalid:
+                return TcpModelVerdict.Drop;
+            case TcpModelState.SynSent when old is TcpModelState.TimeWait or TcpModelState.Close:
+                bool isOver = _sides[0].IsCloser || _sides[1].IsCloser || (_lastSender == segment.Sender && _lastKind == Kind.Rst);
+                return isOver ? TcpModelVerdict.New : PassOver(segment, kind, isReply);
+            case TcpModelState.Ignore when kind == Kind.SynAck && _lastKind == Kind.Syn && _lastSender != segment.Sender && segment.Acknowledgment == _lastEnd:
+                Resynchronise(segment.Sender);
+                (old, next) = (TcpModelState.SynSent, TcpModelState.SynRecv);
+                break;
+            case TcpModelState.Ignore:
+                return PassOver(segment, kind, isReply);
+            case TcpModelState.TimeWait when old == TcpModelState.LastAck && kind == Kind.Ack && _lastSender != segment.Sender &&
+                    _lastKind == Kind.Syn && _isChallengeExpected:
+                _isChallengeExpected = false;
+                return Passed(isReply);
+            case TcpModelState.SynSent2:
+                _isSimultaneous = true;
+                break;
+            case TcpModelState.SynRecv when isReply && kind == Kind.Ack && _isSimultaneous:
+                next = TcpModelState.Established;
+                break;
+            case TcpModelState.Close when kind == Kind.Rst:
+                (bool isForged, isWindowAsked, bool closes) = JudgeReset(segment, old);
+                if (isForged)
+                {
+                    return TcpModelVerdict.Drop;
+                }
+
+                next = closes ? next : old;
+                break;
+            default:
+                break;
+        }
+
+        if (isWindowAsked && Look(segment, kind) is { } refused)
+        {
+            return refused == TcpModelVerdict.Pass ? Passed(isReply) : refused;
+        }
+
+        return Move(segment, kind, old, next, isReply);
+    }
+
+    private TcpModelVerdict Move(TrialSegment segment, Kind kind, TcpModelState old, TcpModelState next, bool isReply)
+    {
+        (_lastKind, _lastSender) = (kind, segment.Sender);
+        State = next;
+        _sides[segment.Sender].IsCloser |= next == TcpModelState.FinWait && old != next;
+        if (!_isReplySeen && kind == Kind.Rst)
+        {
+            State = TcpModelState.None;
+            return TcpModelVerdict.Pass;
+        }
+
+        _isAssured |= _isReplySeen && next == TcpModelState.Established && old is TcpModelState.SynRecv or TcpModelState.Established;
+        return Passed(isReply);
+    }
+
+    private TcpModelVerdict Passed(bool isReply)
+    {
+        _isReplySeen |= isReply;
+        return TcpModelVerdict.Pass;
+    }
+
+    /// <summary>A segment that passes without a change, but is remembered.</summary>
+    private TcpModelVerdict PassOver(TrialSegment segment, Kind kind, bool isReply)
+    {
+        (_lastKind, _lastSender, _lastEnd) = (kind, segment.Sender, segment.End);
+        if (kind == Kind.Syn && !isReply)
+        {
+            _lastSyn = segment;
+            _isSimultaneous = false;
+            _isChallengeExpected = State == TcpModelState.LastAck;
+        }
+
+        if (kind == Kind.Ack && isReply && State == TcpModelState.SynSent)
+        {
+            _lastAck = segment.Acknowledgment;
+        }
+
+        return Passed(isReply);
+    }
+
+    /// <summary>The responder took the SYN that was let through: its numbers count, and those of the answer.</summary>
+    private void Resynchronise(int responder)
+    {
+        TcpModelSide side = _sides[1 - responder];
+        TrialSegment syn = _lastSyn!;
+        (side.Scale, side.HasScale, side.PermitsSack, side.MaxAck, side.IsCloser) = (0, false, false, null, false);
+        side.Begin(syn);
+        _sides[responder] = new TcpModelSide();
+        _isChallengeExpected = false;
+    }
+
+    /// <summary>Whether a RST passes for one, whether its window is asked then, and whether it closes.</summary>
+    private (bool IsForged, bool IsWindowAsked, bool Closes) JudgeReset(TrialSegment segment, TcpModelState old)
+    {
+        if (old is TcpModelState.FinWait or TcpModelState.CloseWait or TcpModelState.LastAck or TcpModelState.TimeWait or TcpModelState.Close)
+        {
+            return (false, false, true);
+        }
+
+        bool closes = true;
+        bool isEstablished = old == TcpModelState.Established && _isAssured;
+        if (_sides[1 - segment.Sender].MaxAck is { } expected && _lastKind != Kind.Syn)
+        {
+            if (segment.Sequence == 0 && !isEstablished)
+            {
+                return (false, true, true);
+            }
+
+            if (IsBefore(segment.Sequence, expected))
+            {
+                return (true, true, false);
+            }
+
+            bool isOfATrain = _lastKind == Kind.Ack && _lastSender == segment.Sender && segment.Sequence == _lastEnd;
+            if (!isEstablished || segment.Sequence == expected || isOfATrain)
+            {
+                return (false, true, true);
+            }
+
+            closes = false;
+        }
+
+        bool answersWhatPassed = (_isReplySeen && _lastKind == Kind.Syn) || (!_isAssured && _lastKind == Kind.Ack);
+        bool answersChallenge = old == TcpModelState.SynSent && _lastKind == Kind.Ack && _lastSender != _opener && segment.Sequence == _lastAck;
+        return (false, !((answersWhatPassed && segment.Acknowledgment == _lastEnd) || answersChallenge), closes);
+    }
+
+    /// <summary>Compares with the windows and moves them.</summary>
+    /// <returns>Null when it is inside; else what becomes of it.</returns>
+    private TcpModelVerdict? Look(TrialSegment segment, Kind kind)
+    {
+        (TcpModelSide sender, TcpModelSide receiver) = (_sides[segment.Sender], _sides[1 - segment.Sender]);
+        uint sequence = segment.Sequence;
+        uint end = segment.End;
+        uint ack = segment.Acknowledgment;
+        uint sack = receiver.PermitsSack ? TcpModelSide.SackEdge(segment) : ack;
+        if (BeginSender(segment, sender, receiver, sack))
+        {
+            return null;
+        }
+
+        bool isReset = kind == Kind.Rst;
+        if (!segment.Has(TcpBits.Ack) || (isReset && ack == 0))
+        {
+            (ack, sack) = (receiver.End, receiver.End);
+        }
+
+        if (isReset && sequence == 0 && State == TcpModelState.SynSent)
+        {
+            (sequence, end) = (sender.End, sender.End);
+        }
+
+        bool isAckOld = !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
+        bool isAckNew = !IsBefore(sack, receiver.End + 1);
+        bool isOld = receiver.MaxWindow != 0 && !TrialSegment.IsAfter(end, sender.End - receiver.MaxWindow - 1);
+        if (!IsBefore(sequence, sender.MaxEnd + 1))
+        {
+            uint over = end - sender.MaxEnd + 1;
+            if (receiver.MaxWindow != 0 && !isOld && !isAckOld && !isAckNew && over <= receiver.MaxWindow)
+            {
+                sender.End = end;
+                return TcpModelVerdict.Pass;
+            }
+
+            return Outside(segment, kind);
+        }
+
+        if (isAckNew)
+        {
+            return Outside(segment, kind);
+        }
+
+        if (isOld || isAckOld)
+        {
+            return TcpModelVerdict.Pass;
+        }
+
+        MoveWindows(segment, sender, receiver, end, ack, sack);
+        if (kind == Kind.Ack)
+        {
+            // Of data and acknowledgements the numbers are kept, of the rest only the kind.
+            _lastEnd = end;
+            _lastAck = ack;
+        }
+
+        return null;
+    }
+
+    private TcpModelVerdict Outside(TrialSegment segment, Kind kind)
+    {
+        bool isAnswered = _lastSender != segment.Sender && _lastKind is Kind.Fin or Kind.Rst;
+        if (_isAssured && kind is Kind.Rst or Kind.Fin && !isAnswered)
+        {
+            (_lastKind, _lastSender) = (kind, segment.Sender);
+        }
+
+        return TcpModelVerdict.Drop;
+    }
+
+    /// <summary>Takes first numbers of a side, or those of a SYN that goes beyond the one seen.</summary>
+    /// <returns>True when nothing more is asked of the segment.</returns>
+    private bool BeginSender(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint sack)
+    {
+        bool isSyn = segment.Has(TcpBits.Syn);
+        bool isReply = segment.Sender != _opener;
+        bool isFirst = sender.MaxWindow == 0;
+        if (isSyn && (isFirst || (TrialSegment.IsAfter(segment.End, sender.End) && State is TcpModelState.SynSent or TcpModelState.SynRecv)))
+        {
+            sender.Begin(segment);
+            if (isReply && !(sender.HasScale && receiver.HasScale))
+            {
+                (sender.Scale, receiver.Scale) = (0, 0);
+            }
+
+            return !segment.Has(TcpBits.Ack) && (isFirst || isReply);
+        }
+
+        if (isFirst)
+        {
+            sender.End = segment.End;
+            sender.MaxWindow = Math.Max(1, (uint)segment.Window << sender.Scale);
+            sender.MaxEnd = sender.End + sender.MaxWindow;
+            if (receiver.MaxWindow == 0)
+            {
+                (receiver.End, receiver.MaxEnd) = (sack, sack);
+            }
+            else if (sack == receiver.End + 1)
+            {
+                receiver.End++;
+            }
+        }
+
+        return false;
+    }
+
+    private static void MoveWindows(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint end, uint ack, uint sack)
+    {
+        uint window = segment.Has(TcpBits.Syn) ? segment.Window : (uint)segment.Window << sender.Scale;
+        sender.MaxWindow = Math.Max(sender.MaxWindow, window + (sack - ack));
+        if (TrialSegment.IsAfter(end, sender.End))
+        {
+            sender.End = end;
+        }
+
+        if (segment.Has(TcpBits.Ack) && (sender.MaxAck is not { } known || TrialSegment.IsAfter(ack, known)))
+        {
+            sender.MaxAck = ack;
+        }
+
+        if (receiver.MaxWindow != 0 && TrialSegment.IsAfter(end, sender.MaxEnd))
+        {
+            receiver.MaxWindow += end - sender.MaxEnd;
+        }
+
+        if (TrialSegment.IsAfter(sack + window, receiver.MaxEnd - 1))
+        {
+            receiver.MaxEnd = sack + window + (window == 0 ? 1u : 0);
+        }
+    }
+}
