@@ -112,9 +112,11 @@ public static unsafe class TcpWindows
             end = e->MaxEnd[d];
         }
 
-        bool isOutside = (int)(e->MaxEnd[d] - sequence) < 0 || (int)(e->End[r] - sack) < 0;
-        bool isLate = (e->MaxWindow[r] != 0 && (int)(end - (e->End[d] - Window(e, r))) < 0) ||
-            (int)(sack - (e->End[r] - Math.Max(Window(e, d), LeastAckWindow))) < 0;
+        // While the receiver has sent nothing, there is nothing to hold the acknowledgment against.
+        bool isKnown = e->MaxWindow[r] != 0;
+        bool isOutside = (int)(e->MaxEnd[d] - sequence) < 0 || (isKnown && (int)(e->End[r] - sack) < 0);
+        bool isLate = isKnown && ((int)(end - (e->End[d] - Window(e, r))) < 0 ||
+            (int)(sack - (e->End[r] - Math.Max(Window(e, d), LeastAckWindow))) < 0);
         if ((isOutside || isLate) && ((e->Marks & TcpMarks.Liberal) == 0 || isReset))
         {
             return isOutside ? TcpFit.Outside : TcpFit.Late;

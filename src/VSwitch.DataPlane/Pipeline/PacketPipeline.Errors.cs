@@ -270,7 +270,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         kind = IcmpRules.KindOf(*l4, isV6);
-        ushort identifier = *(ushort*)(l4 + 4);
-        return identifier | ((uint)identifier << 16);
+        return PortsOfQuery(*l4, *(ushort*)(l4 + 4), isV6);
     }
 }

@@ -165,7 +165,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return 0;
     }
 
-    /// <summary>Raw source port in the low half, destination port in the high half; for ICMP queries the identifier twice.</summary>
+    /// <summary>Raw source port in the low half, destination port in the high half.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Ports(PacketBuffer* p, out byte kind)
     {
@@ -212,9 +212,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         kind = IcmpRules.KindOf(*l4, isV6);
-        ushort identifier = *(ushort*)(l4 + 4);
-        return identifier | ((uint)identifier << 16);
+        return PortsOfQuery(*l4, *(ushort*)(l4 + 4), isV6);
     }
+
+    /// <summary>The identifier is the requester's, so two ends that ask each other with the same one have two connections.</summary>
+    private static uint PortsOfQuery(byte type, ushort identifier, bool isV6) =>
+        IcmpRules.IsRequest(type, isV6) ? identifier : (uint)identifier << 16;
 
     /// <summary>3. Steer: keeps the packet, or gives it to the worker that owns its connection.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -37,6 +37,13 @@ internal static class HostSummary
             }),
             Drops = drops,
             Connections = host.Workers.ConnectionCount,
+            Flows = new
+            {
+                Created = host.Workers.Workers.Sum(w => w.Counters.FlowsCreated),
+                Removed = host.Workers.Workers.Sum(w => w.Counters.FlowsRemoved),
+                Evicted = host.Workers.Workers.Sum(w => w.Counters.FlowsEvicted),
+                Live = host.Workers.ConnectionCount,
+            },
         };
     }
 

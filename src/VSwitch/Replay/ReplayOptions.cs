@@ -27,7 +27,7 @@ internal sealed record ReplaySummary
 
     public Dictionary<string, PortSummary> Ports { get; } = new(StringComparer.Ordinal);
 
-    public FlowSummary Flows { get; set; } = new(0, 0, 0);
+    public FlowSummary Flows { get; set; } = new(0, 0, 0, 0);
 
     public List<string> Errors { get; } = [];
 }
@@ -37,5 +37,5 @@ internal sealed record PortSummary(
     long Received, long ReceivedBytes, long Sent, long SentBytes, long Forwarded, long Answered, long Consumed, long Dropped,
     long Generated);
 
-/// <summary>Connections made, over, and live at the end.</summary>
-internal sealed record FlowSummary(long Created, long Removed, long Live);
+/// <summary>Connections made, over, evicted (order of checks, section 12; part of those that are over), and live at the end.</summary>
+internal sealed record FlowSummary(long Created, long Removed, long Evicted, long Live);

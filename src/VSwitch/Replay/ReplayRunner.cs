@@ -177,6 +177,7 @@ internal sealed class ReplayRunner : IDisposable
 
         summary.Flows = new FlowSummary(
             _workers.Workers.Sum(w => w.Counters.FlowsCreated), _workers.Workers.Sum(w => w.Counters.FlowsRemoved),
+            _workers.Workers.Sum(w => w.Counters.FlowsEvicted),
             _workers.ConnectionCount);
     }
 
