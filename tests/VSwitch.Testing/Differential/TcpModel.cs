@@ -269,7 +269,7 @@ internal sealed class TcpModel(TcpVariations variations)
             closes = false;
         }
 
-        bool answersWhatPassed = (_isReplySeen && _lastKind == Kind.Syn) || (!_isAssured && _lastKind == Kind.Ack);
+        bool answersWhatPassed = (_isReplySeen && _lastKind == Kind.Syn && _lastSender != segment.Sender) || (!_isAssured && _lastKind == Kind.Ack);
         bool answersChallenge = old == TcpModelState.SynSent && _lastKind == Kind.Ack && _lastSender != _opener && segment.Sequence == _lastAck;
         return (false, !((answersWhatPassed && segment.Acknowledgment == _lastEnd) || answersChallenge), closes);
     }
