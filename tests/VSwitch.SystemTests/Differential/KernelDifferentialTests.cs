@@ -79,6 +79,11 @@ public class KernelDifferentialTests(ITestOutputHelper output)
             _unexplained.Add(($"model: {frame.What}", Describe(step, $"the model expects that the kernel {(expected ? "passes" : "drops")} it")));
         }
 
+        if (conversation.SwitchWouldPass(frame, switchPasses) is { } expected1 && expected1 != switchPasses)
+        {
+            _unexplained.Add(($"model of switch: {frame.What}", Describe(step, $"the model expects that the switch {(expected1 ? "passes" : "drops")} it")));
+        }
+
         if (conversation.PartedBy is null && conversation.Subject.PartedBy is null)
         {
             _judged++;

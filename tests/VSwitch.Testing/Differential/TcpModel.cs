@@ -57,6 +57,11 @@ internal sealed class TcpModel(TcpVariations variations)
     private uint _lastAck;
     private TrialSegment? _lastSyn;
 
+    // What the switch keeps instead.
+    private uint _firstOfSyn;
+    private TrialSegment? _keptSyn;
+    private uint? _keptAck;
+
     private enum Kind
     {
         Syn,
@@ -133,6 +138,7 @@ internal sealed class TcpModel(TcpVariations variations)
         _sides[_opener].Begin(syn);
         (_isReplySeen, _isAssured, _isSimultaneous, _isChallengeExpected) = (false, false, false, false);
         (_lastKind, _lastSender, _lastEnd, _lastAck, _lastSyn) = (Kind.Syn, _opener, 0, 0, null);
+        (_firstOfSyn, _keptSyn, _keptAck) = (syn.Sequence, null, null);
         State = TcpModelState.SynSent;
     }
 
@@ -148,23 +154,45 @@ internal sealed class TcpModel(TcpVariations variations)
             case TcpModelState.Invalid:
                 return TcpModelVerdict.Drop;
             case TcpModelState.SynSent when old is TcpModelState.TimeWait or TcpModelState.Close:
-                bool isOver = _sides[0].IsCloser || _sides[1].IsCloser || (_lastSender == segment.Sender && _lastKind == Kind.Rst);
+                bool isOver = Varies(TcpVariations.Reopening) || _sides[0].IsCloser || _sides[1].IsCloser ||
+                    (_lastSender == segment.Sender && _lastKind == Kind.Rst);
                 return isOver ? TcpModelVerdict.New : PassOver(segment, kind, isReply);
-            case TcpModelState.Ignore when kind == Kind.SynAck && _lastKind == Kind.Syn && _lastSender != segment.Sender && segment.Acknowledgment == _lastEnd:
-                Resynchronise(segment.Sender);
+            case TcpModelState.SynSent when Varies(TcpVariations.SynMemory):
+                if (segment.End != _sides[_opener].End)
+                {
+                    Keep(segment);
+                }
+
+                return Passed(isReply);
+            case TcpModelState.SynRecv when kind == Kind.SynAck && old == TcpModelState.SynSent && Varies(TcpVariations.SynAckFits) && !AcknowledgesSyn(segment):
+                if (!AcknowledgesKept(segment))
+                {
+                    return TcpModelVerdict.Drop;
+                }
+
+                Resynchronise(segment.Sender, _keptSyn!);
+                break;
+            case TcpModelState.Ignore when kind == Kind.SynAck && isReply && AcknowledgesRemembered(segment):
+                Resynchronise(segment.Sender, Varies(TcpVariations.SynMemory) ? _keptSyn! : _lastSyn!);
                 (old, next) = (TcpModelState.SynSent, TcpModelState.SynRecv);
                 break;
             case TcpModelState.Ignore:
                 return PassOver(segment, kind, isReply);
-            case TcpModelState.TimeWait when old == TcpModelState.LastAck && kind == Kind.Ack && _lastSender != segment.Sender &&
-                    _lastKind == Kind.Syn && _isChallengeExpected:
-                _isChallengeExpected = false;
+            case TcpModelState.TimeWait when old == TcpModelState.LastAck && kind == Kind.Ack && isReply && IsChallengeExpected(segment):
+                (_isChallengeExpected, _keptSyn) = (false, null);
                 return Passed(isReply);
             case TcpModelState.SynSent2:
                 _isSimultaneous = true;
                 break;
             case TcpModelState.SynRecv when isReply && kind == Kind.Ack && _isSimultaneous:
                 next = TcpModelState.Established;
+                break;
+            case TcpModelState.Close when kind == Kind.Rst && Varies(TcpVariations.Resets):
+                if (JudgeResetByRule(segment, isReply) is { } judged)
+                {
+                    return judged;
+                }
+
                 break;
             case TcpModelState.Close when kind == Kind.Rst:
                 (bool isForged, isWindowAsked, bool closes) = JudgeReset(segment, old);
@@ -190,9 +218,10 @@ internal sealed class TcpModel(TcpVariations variations)
     private TcpModelVerdict Move(TrialSegment segment, Kind kind, TcpModelState old, TcpModelState next, bool isReply)
     {
         (_lastKind, _lastSender) = (kind, segment.Sender);
+        (_keptSyn, _keptAck) = (null, null);
         State = next;
         _sides[segment.Sender].IsCloser |= next == TcpModelState.FinWait && old != next;
-        if (!_isReplySeen && kind == Kind.Rst)
+        if (!_isReplySeen && kind == Kind.Rst && !Varies(TcpVariations.Resets))
         {
             State = TcpModelState.None;
             return TcpModelVerdict.Pass;
@@ -215,27 +244,80 @@ internal sealed class TcpModel(TcpVariations variations)
         if (kind == Kind.Syn && !isReply)
         {
             _lastSyn = segment;
-            _isSimultaneous = false;
+            Keep(segment);
+            _isSimultaneous &= Varies(TcpVariations.SynMemory);
             _isChallengeExpected = State == TcpModelState.LastAck;
         }
 
         if (kind == Kind.Ack && isReply && State == TcpModelState.SynSent)
         {
             _lastAck = segment.Acknowledgment;
+            (_keptSyn, _keptAck) = (null, segment.Acknowledgment);
         }
 
         return Passed(isReply);
     }
 
+    private void Keep(TrialSegment syn) => (_keptSyn, _keptAck) = (syn, null);
+
+    private bool AcknowledgesKept(TrialSegment segment) => _keptSyn is { } syn && segment.Has(TcpBits.Ack) && segment.Acknowledgment == syn.End;
+
+    private bool AcknowledgesSyn(TrialSegment segment) =>
+        segment.Has(TcpBits.Ack) && segment.Acknowledgment - _firstOfSyn - 1 < _sides[_opener].End - _firstOfSyn;
+
+    private bool AcknowledgesRemembered(TrialSegment segment) => Varies(TcpVariations.SynMemory)
+        ? AcknowledgesKept(segment)
+        : _lastKind == Kind.Syn && _lastSender != segment.Sender && segment.Acknowledgment == _lastEnd;
+
+    private bool IsChallengeExpected(TrialSegment segment) => Varies(TcpVariations.SynMemory)
+        ? _keptSyn is not null
+        : _lastSender != segment.Sender && _lastKind == Kind.Syn && _isChallengeExpected;
+
     /// <summary>The responder took the SYN that was let through: its numbers count, and those of the answer.</summary>
-    private void Resynchronise(int responder)
+    private void Resynchronise(int responder, TrialSegment syn)
     {
         TcpModelSide side = _sides[1 - responder];
-        TrialSegment syn = _lastSyn!;
         (side.Scale, side.HasScale, side.PermitsSack, side.MaxAck, side.IsCloser) = (0, false, false, null, false);
         side.Begin(syn);
         _sides[responder] = new TcpModelSide();
-        _isChallengeExpected = false;
+        (_isChallengeExpected, _firstOfSyn, _keptSyn, _keptAck) = (false, syn.End - 1, null, null);
+    }
+
+    /// <summary>A RST by the rule of the switch: null where the windows decide, and it closes.</summary>
+    private TcpModelVerdict? JudgeResetByRule(TrialSegment segment, bool isReply)
+    {
+        if (State == TcpModelState.SynSent && isReply)
+        {
+            bool isAnswer = AcknowledgesSyn(segment) || AcknowledgesKept(segment);
+            State = isAnswer ? TcpModelState.None : State;
+            return isAnswer ? TcpModelVerdict.Pass : TcpModelVerdict.Drop;
+        }
+
+        if (State == TcpModelState.SynSent && _keptAck == segment.Sequence)
+        {
+            return TcpModelVerdict.Pass;
+        }
+
+        if (isReply && AcknowledgesKept(segment))
+        {
+            (State, _keptSyn) = (TcpModelState.Close, null);
+            (_lastKind, _lastSender) = (Kind.Rst, segment.Sender);
+            return Passed(isReply);
+        }
+
+        uint? expected = _sides[1 - segment.Sender].MaxAck;
+        if (expected is { } least && IsBefore(segment.Sequence, least))
+        {
+            return TcpModelVerdict.Drop;
+        }
+
+        bool isExact = expected is null || segment.Sequence == expected || segment.Sequence == _sides[segment.Sender].End;
+        if (State != TcpModelState.Established || isExact)
+        {
+            return null;
+        }
+
+        return Look(segment, Kind.Rst, isFixed: true) == TcpModelVerdict.Drop ? TcpModelVerdict.Drop : TcpModelVerdict.Pass;
     }
 
     /// <summary>Whether a RST passes for one, whether its window is asked then, and whether it closes.</summary>
@@ -276,7 +358,7 @@ internal sealed class TcpModel(TcpVariations variations)
 
     /// <summary>Compares with the windows and moves them.</summary>
     /// <returns>Null when it is inside; else what becomes of it.</returns>
-    private TcpModelVerdict? Look(TrialSegment segment, Kind kind)
+    private TcpModelVerdict? Look(TrialSegment segment, Kind kind, bool isFixed = false)
     {
         (TcpModelSide sender, TcpModelSide receiver) = (_sides[segment.Sender], _sides[1 - segment.Sender]);
         uint sequence = segment.Sequence;
@@ -299,13 +381,14 @@ internal sealed class TcpModel(TcpVariations variations)
             (sequence, end) = (sender.End, sender.End);
         }
 
-        bool isAckOld = !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
-        bool isAckNew = !IsBefore(sack, receiver.End + 1);
+        bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.Window);
+        bool isAckOld = !isUnknown && !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
+        bool isAckNew = !isUnknown && !IsBefore(sack, receiver.End + 1);
         bool isOld = receiver.MaxWindow != 0 && !TrialSegment.IsAfter(end, sender.End - receiver.MaxWindow - 1);
         if (!IsBefore(sequence, sender.MaxEnd + 1))
         {
             uint over = end - sender.MaxEnd + 1;
-            if (receiver.MaxWindow != 0 && !isOld && !isAckOld && !isAckNew && over <= receiver.MaxWindow)
+            if (!Varies(TcpVariations.Window) && receiver.MaxWindow != 0 && !isOld && !isAckOld && !isAckNew && over <= receiver.MaxWindow)
             {
                 sender.End = end;
                 return TcpModelVerdict.Pass;
@@ -319,7 +402,7 @@ internal sealed class TcpModel(TcpVariations variations)
             return Outside(segment, kind);
         }
 
-        if (isOld || isAckOld)
+        if (isOld || isAckOld || isFixed)
         {
             return TcpModelVerdict.Pass;
         }
@@ -353,7 +436,16 @@ internal sealed class TcpModel(TcpVariations variations)
         bool isSyn = segment.Has(TcpBits.Syn);
         bool isReply = segment.Sender != _opener;
         bool isFirst = sender.MaxWindow == 0;
-        if (isSyn && (isFirst || (TrialSegment.IsAfter(segment.End, sender.End) && State is TcpModelState.SynSent or TcpModelState.SynRecv)))
+        bool isBeyond = isSyn && !isFirst && TrialSegment.IsAfter(segment.End, sender.End);
+        bool isUnsettled = State is TcpModelState.SynSent or TcpModelState.SynRecv;
+        if (isBeyond && Varies(TcpVariations.Restart) && (isUnsettled || State == TcpModelState.SynSent2))
+        {
+            (sender.End, sender.MaxEnd) = (segment.End, segment.End);
+            SetWindow(sender, Math.Max((ushort)1, segment.Window));
+            return !segment.Has(TcpBits.Ack);
+        }
+
+        if (isSyn && (isFirst || (isBeyond && isUnsettled && !Varies(TcpVariations.Restart))))
         {
             sender.Begin(segment);
             if (isReply && !(sender.HasScale && receiver.HasScale))
@@ -361,19 +453,21 @@ internal sealed class TcpModel(TcpVariations variations)
                 (sender.Scale, receiver.Scale) = (0, 0);
             }
 
+            SetWindow(sender, sender.MaxWindow);
+            SetWindow(receiver, receiver.MaxWindow);
             return !segment.Has(TcpBits.Ack) && (isFirst || isReply);
         }
 
         if (isFirst)
         {
             sender.End = segment.End;
-            sender.MaxWindow = Math.Max(1, (uint)segment.Window << sender.Scale);
+            SetWindow(sender, Math.Max(1, (uint)segment.Window << sender.Scale));
             sender.MaxEnd = sender.End + sender.MaxWindow;
             if (receiver.MaxWindow == 0)
             {
                 (receiver.End, receiver.MaxEnd) = (sack, sack);
             }
-            else if (sack == receiver.End + 1)
+            else if (sack == receiver.End + 1 && !Varies(TcpVariations.Window))
             {
                 receiver.End++;
             }
@@ -382,10 +476,17 @@ internal sealed class TcpModel(TcpVariations variations)
         return false;
     }
 
-    private static void MoveWindows(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint end, uint ack, uint sack)
+    /// <summary>The switch counts windows in units of their scale.</summary>
+    private void SetWindow(TcpModelSide side, uint bytes)
+    {
+        ulong units = ((ulong)bytes + (1UL << side.Scale) - 1) >> side.Scale;
+        side.MaxWindow = Varies(TcpVariations.WindowUnits) ? (uint)Math.Min(units, ushort.MaxValue) << side.Scale : bytes;
+    }
+
+    private void MoveWindows(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint end, uint ack, uint sack)
     {
         uint window = segment.Has(TcpBits.Syn) ? segment.Window : (uint)segment.Window << sender.Scale;
-        sender.MaxWindow = Math.Max(sender.MaxWindow, window + (sack - ack));
+        SetWindow(sender, Math.Max(sender.MaxWindow, window + (sack - ack)));
         if (TrialSegment.IsAfter(end, sender.End))
         {
             sender.End = end;
@@ -398,7 +499,7 @@ internal sealed class TcpModel(TcpVariations variations)
 
         if (receiver.MaxWindow != 0 && TrialSegment.IsAfter(end, sender.MaxEnd))
         {
-            receiver.MaxWindow += end - sender.MaxEnd;
+            SetWindow(receiver, receiver.MaxWindow + (end - sender.MaxEnd));
         }
 
         if (TrialSegment.IsAfter(sack + window, receiver.MaxEnd - 1))

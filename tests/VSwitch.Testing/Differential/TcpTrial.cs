@@ -17,6 +17,8 @@ internal sealed class TcpTrial : TrialConversation
     /// <summary>The connection as the kernel tracks it.</summary>
     internal TcpModel Kernel { get; } = new(TcpVariations.None);
 
+    internal TcpModel Switch { get; } = new(TcpVariations.All);
+
     public TcpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort, ushort service)
         : base(random, opener, other, gateway)
     {
@@ -45,6 +47,8 @@ internal sealed class TcpTrial : TrialConversation
     }
 
     public override bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => Kernel.Judge(frame.Segment!, frame.Traits, isAllowed);
+
+    public override bool? SwitchWouldPass(TrialFrame frame, bool isAllowed) => Switch.Judge(frame.Segment!, frame.Traits, isAllowed);
 
     private TrialFrame Build(TrialSegment segment, string what, uint number, bool isOdd)
     {

@@ -1,6 +1,6 @@
 namespace VSwitch.Testing.Differential;
 
-/// <summary>Where the switch differs from Linux on purpose.</summary>
+/// <summary>Where the switch tracks TCP otherwise than Linux, on purpose.</summary>
 [Flags]
 internal enum TcpVariations
 {
@@ -11,4 +11,28 @@ internal enum TcpVariations
 
     /// <summary>A packet at its last hop is dropped before the connection sees it.</summary>
     HopFirst = 2,
+
+    /// <summary>A SYN+ACK must acknowledge the SYN, or it is nothing.</summary>
+    SynAckFits = 4,
+
+    /// <summary>Who may reset, and with which numbers.</summary>
+    Resets = 8,
+
+    /// <summary>What lies beyond the window is dropped; what is not known is not asked.</summary>
+    Window = 16,
+
+    /// <summary>Windows count in units of their scale.</summary>
+    WindowUnits = 32,
+
+    /// <summary>A SYN that does not fit is remembered until something fits.</summary>
+    SynMemory = 64,
+
+    /// <summary>A SYN that goes on from the one seen restarts in SYN_SENT2 too, and keeps the options.</summary>
+    Restart = 128,
+
+    /// <summary>A SYN opens anew whenever the old connection is over.</summary>
+    Reopening = 256,
+
+    /// <summary>The switch.</summary>
+    All = 511,
 }

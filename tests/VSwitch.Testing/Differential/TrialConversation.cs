@@ -73,6 +73,9 @@ public abstract class TrialConversation
     /// <summary>What the model of the kernel says of a frame; null where there is none.</summary>
     public virtual bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => null;
 
+    /// <summary>What the model of the kernel says of a frame; null where there is none.</summary>
+    public virtual bool? SwitchWouldPass(TrialFrame frame, bool isAllowed) => null;
+
     private protected Random Random { get; }
 
     private protected bool IsV6 => Ends[0].Address.IsV6;

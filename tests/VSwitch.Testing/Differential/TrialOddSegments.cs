@@ -6,7 +6,7 @@ namespace VSwitch.Testing.Differential;
 /// flags that make no sense.</summary>
 internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnlyList<TrialSegment> sent)
 {
-    private static readonly int[] Distances = [0, 1, -1, 2, 10, -10, 500, -500, 1461, 40_000, -40_000, 66_001, -66_001, 70_000, -70_000, 1 << 20, -(1 << 20), int.MaxValue, int.MinValue];
+    private static readonly int[] Distances = [0, 1, -1, 2, 10, -10, 500, -500, 1461, 40_000, -40_000, 66_001, -66_001, 70_000, -70_000, 1 << 20, -(1 << 20), (1 << 30) + 5, -(1 << 30) - 5, int.MaxValue - 200_000, int.MinValue + 200_000];
 
     /// <summary>Makes one, with a word on what it is.</summary>
     public (TrialSegment Segment, string What) Next()
