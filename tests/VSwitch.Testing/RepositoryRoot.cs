@@ -6,15 +6,11 @@ public static class RepositoryRoot
     /// <summary>The folder that holds VSwitch.sln.</summary>
     public static string Folder { get; } = Find();
 
-    /// <summary>The shared folder beside the repository, or null in a clone that stands alone.</summary>
-    public static string? Shared
-    {
-        get
-        {
-            string shared = Path.Combine(Folder, "..", "shared");
-            return Directory.Exists(Path.Combine(shared, "captures")) ? Path.GetFullPath(shared) : null;
-        }
-    }
+    /// <summary>The shared folder beside the repository, or null in a clone that stands alone. A worktree may lie one folder
+    /// deeper than the repository: it looks there, too, lest its tests be skipped unnoticed.</summary>
+    public static string? Shared { get; } = new[] { "..", "../.." }
+        .Select(up => Path.GetFullPath(Path.Combine(Folder, up, "shared")))
+        .FirstOrDefault(shared => Directory.Exists(Path.Combine(shared, "captures")));
 
     /// <summary>A file of tests/vectors.</summary>
     public static string Vector(string name) => Path.Combine(Folder, "tests", "vectors", name);

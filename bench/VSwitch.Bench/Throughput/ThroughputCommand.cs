@@ -132,7 +132,7 @@ internal static unsafe class ThroughputCommand
         PacketBuffer** list = stackalloc PacketBuffer*[Burst];
         long before = Forwarded(worker);
         long done = 0;
-        long start = Stopwatch.GetTimestamp();
+        double start = ThreadClock.NowNs();
         while (done < packets)
         {
             foreach ((int port, FrameSource source) in sources)
@@ -144,7 +144,7 @@ internal static unsafe class ThroughputCommand
             }
         }
 
-        double ns = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
+        double ns = (ThreadClock.NowNs() - start);
         long forwarded = Forwarded(worker) - before;
         return forwarded == done ? ns / done : throw new InvalidOperationException($"{forwarded} of {done} packets were forwarded");
     }
@@ -153,7 +153,7 @@ internal static unsafe class ThroughputCommand
     {
         PacketBuffer** list = stackalloc PacketBuffer*[Burst];
         long done = 0;
-        long start = Stopwatch.GetTimestamp();
+        double start = ThreadClock.NowNs();
         while (done < packets)
         {
             foreach ((_, FrameSource source) in sources)
@@ -168,7 +168,7 @@ internal static unsafe class ThroughputCommand
             }
         }
 
-        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / done;
+        return (ThreadClock.NowNs() - start) / done;
     }
 
     private static long Forwarded(Worker worker)
@@ -195,7 +195,7 @@ internal static unsafe class ThroughputCommand
             long* ring = stackalloc long[Ahead];
             new Span<long>(ring, Ahead).Clear();
             long sum = 0;
-            long start = Stopwatch.GetTimestamp();
+            double start = ThreadClock.NowNs();
             for (int i = 0; i < Steps; i++)
             {
                 sum += *(long*)(memory.Address + ring[i % Ahead]);
@@ -205,7 +205,7 @@ internal static unsafe class ThroughputCommand
                 Sse.Prefetch0(memory.Address + next);
             }
 
-            double elapsed = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
+            double elapsed = (ThreadClock.NowNs() - start);
             return sum == 0 ? elapsed / Steps : throw new InvalidOperationException("the memory is zero");
         });
         return ns * clocksPerNs;

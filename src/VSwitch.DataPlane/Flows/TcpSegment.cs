@@ -9,6 +9,7 @@ public unsafe struct TcpSegment
     private const int HeaderBytes = 20;
     private const byte Fin = 1;
     private const byte Syn = 2;
+    private const byte Rst = 4;
     private const byte Ack = 16;
     private const uint NopNopTimestamps = 0x0A08_0101;
     private const byte NoScale = 15;
@@ -36,6 +37,9 @@ public unsafe struct TcpSegment
 
     /// <summary>True when the acknowledgment number counts.</summary>
     public readonly bool HasAck => (Flags & Ack) != 0;
+
+    /// <summary>True for an ACK without SYN, FIN and RST.</summary>
+    public readonly bool IsPlainAck => (Flags & (Fin | Syn | Rst | Ack)) == Ack;
 
     /// <summary>True for SYN and SYN+ACK.</summary>
     public readonly bool IsSyn => (Flags & Syn) != 0;

@@ -343,7 +343,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        Rewrite(p, action);
+        Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);
         Enqueue(p, action->OutPort);
     }
 

@@ -142,7 +142,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             TranslateQuote(p, action, quote);
         }
 
-        Rewrite(p, action);
+        Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);
         Enqueue(p, action->OutPort);
     }
 

@@ -10,7 +10,8 @@ namespace VSwitch.DataPlane.Pipeline;
 /// one line of the table's index, one line of its entry, and an action that it shares with others.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.LaterFragment;
+    private const PacketFlags NeedsAdmit =
+        PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.LaterFragment | PacketFlags.Fragment;
     private const int TrafficBytesBits = 22;
     private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
     private const uint CarryAtBytes = 0x3E_0000;
@@ -23,7 +24,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
     private const uint PlainHeaderMask = 0x17F0;
     private const uint NopNopTimestamps = 0x0A08_0101;
-    private const uint LeastAckWindow = 66_000;
     private const int EndAt = 0;
     private const int MaxEndAt = 2;
     private const int MaxAckAt = 4;
@@ -40,6 +40,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void RunFlows4()
     {
         FlowTable table = _connections.V4;
+        FlowEntry* entries = table.At(0);
         PacketBuffer** live = _live4;
         int count = _live4Count;
         for (int i = 0; i < count; i++)
@@ -48,7 +49,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             FlowEntry* entry = null;
             if (p->Candidate >= 0)
             {
-                entry = table.At(p->Candidate);
+                // IPv4 entries lie side by side.
+                entry = entries + p->Candidate;
                 entry = entry->KeyLow == p->KeyLow && entry->KeyHigh == p->KeyHigh ? entry : null;
             }
 
@@ -58,7 +60,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 entry = table.Find(p->KeyLow, p->KeyHigh, p->Hash);
             }
 
-            if (entry == null || !TryHit(p, entry))
+            if (entry == null || !TryHit(p, entry, isV6: false))
             {
                 Admit<uint, Ip4Family>(p);
             }
@@ -72,25 +74,55 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             PacketBuffer* p = _live6[i];
             FlowEntry* entry = table.Find(*Scratch6(p), p->KeyLow, p->KeyHigh, p->Hash);
-            if (entry == null || !TryHit(p, entry))
+            if (entry == null || !TryHit(p, entry, isV6: true))
             {
                 Admit<Tables.RawIp6, Ip6Family>(p);
             }
         }
     }
 
-    /// <summary>True when the entry and its action are good for the packet as they are.</summary>
+    /// <summary>Takes the packet along its connection; false when the entry, its action or the packet needs a closer look first.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryHit(PacketBuffer* p, FlowEntry* entry)
+    private bool TryHit(PacketBuffer* p, FlowEntry* entry, bool isV6)
     {
         FlowAction* action = ActionOf(p, entry);
-        bool fits = (p->Flags & NeedsAdmit) == 0 && !Connections.IsExpired(entry, _nowMs) && Fits(p, action);
-        return fits && Hit(p, entry, action) == HitOutcome.Done;
+        if ((p->Flags & NeedsAdmit) != 0 || Connections.IsExpired(entry, _nowMs) || !Fits(p, action))
+        {
+            return false;
+        }
+
+        if (!IsPlain(p, action, isV6) || !TryTrackPlain(p, entry))
+        {
+            return Hit(p, entry, action) == HitOutcome.Done;
+        }
+
+        CountTraffic(p, entry);
+        if (_tracer.IsEnabled)
+        {
+            TraceForward(p, action);
+        }
+
+        Rewrite(p, action, isV6);
+        Enqueue(p, action->OutPort);
+        return true;
+    }
+
+    /// <summary>Neither its TTL nor its length needs an answer, and no bandwidth is to be asked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsPlain(PacketBuffer* p, FlowAction* action, bool isV6)
+    {
+        byte ttl = p->Data[ParseStage.EthernetBytes + (isV6 ? 7 : 8)];
+        return ttl > action->TtlDecrement && p->L3Length <= action->MtuBytes && (action->OutBucket & action->InBucket) == -1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FlowAction* ActionOf(PacketBuffer* p, FlowEntry* entry) =>
-        _connections.Paths.Actions + (2L * entry->Path) + ((p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0);
+        _actions + (2L * entry->Path) + Direction(p);
+
+    /// <summary>0 from the lower endpoint of the key, 1 from the higher.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Direction(PacketBuffer* p) => ((uint)p->Flags / (uint)PacketFlags.Swapped) & 1;
 
     /// <summary>True when the action was made for packets like this one, under the policy in force.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -98,8 +130,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         action->Generation == _generation && action->InPort == p->InPort &&
         ((*(ulong*)p->Data ^ action->ExpectedMac) & MacMask) == 0;
 
-    /// <summary>Order of checks, section 4, hit, from 2 on.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>Order of checks, section 4, hit, from 2 on: any packet of a known connection.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private HitOutcome Hit(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
         byte* ip = p->Data + p->L3Offset;
@@ -116,44 +148,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
-        if ((action->OutBucket & action->InBucket) != -1)
-        {
-            return HitCapped(p, entry, action);
-        }
-
-        if (!TryTrackPlain(p, entry))
-        {
-            TcpVerdict verdict = Track(p, entry);
-            if (verdict >= TcpVerdict.Invalid)
-            {
-                return Refuse(p, entry, action, verdict);
-            }
-        }
-
-        if (TryForward(p, entry, action) && (entry->Flags & FlowFlags.Answered) == 0)
-        {
-            NoteAnswer(p, entry);
-        }
-
-        return HitOutcome.Done;
-    }
-
-    /// <summary>The rest of <see cref="Hit"/> for a connection with a bandwidth: what is over it never reaches the other end, so
-    /// the connection then has not moved.</summary>
-    private HitOutcome HitCapped(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
-    {
         FlowEntry before = *entry;
-        if (!TryTrackPlain(p, entry))
+        TcpVerdict verdict = Track(p, entry);
+        if (verdict >= TcpVerdict.Invalid)
         {
-            TcpVerdict verdict = Track(p, entry);
-            if (verdict >= TcpVerdict.Invalid)
-            {
-                return Refuse(p, entry, action, verdict);
-            }
+            return Refuse(p, entry, action, verdict);
         }
 
         if (!TryForward(p, entry, action))
         {
+            // Over the bandwidth: the other end never sees it, so the connection has not moved.
             *entry = before;
         }
         else if ((entry->Flags & FlowFlags.Answered) == 0)
@@ -164,38 +168,30 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return HitOutcome.Done;
     }
 
-    /// <summary>Established TCP, a plain ACK with or without data, inside the windows of both ends: nearly every packet. It
-    /// moves the windows as <see cref="TcpWindows"/> would. False, and nothing has moved, when it is anything else.</summary>
+    /// <summary>Established TCP, a plain ACK with or without data that the windows of both ends allow, or UDP seen both ways:
+    /// nearly every packet. It moves windows and timer as <see cref="TcpTracker"/> would; an old segment moves nothing, for
+    /// windows only move forward. False, and nothing has moved, when it is anything else.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryTrackPlain(PacketBuffer* p, FlowEntry* entry)
     {
         byte* l4 = p->Data + p->L4Offset;
         uint standing = *(uint*)&entry->State;
-        uint header = *(ushort*)(l4 + 12);
+        uint header = *(ushort*)(l4 + 12) & PlainHeaderMask;
         bool isPlain = (standing & PlainStandingMask) == (uint)FlowState.TcpEstablished &&
-            ((header & PlainHeaderMask) == 0x1050 || ((header & PlainHeaderMask) == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
+            (header == 0x1050 || (header == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
         if (!isPlain)
         {
             return false;
         }
 
-        int d = (p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0;
+        uint d = Direction(p);
         uint* sender = entry->End + d;
         uint* receiver = entry->End + (d ^ 1);
-        int scales = (int)(standing >> 16);
         ulong numbers = BinaryPrimitives.ReverseEndianness(*(ulong*)(l4 + 4));
-        uint sequence = (uint)(numbers >> 32);
         uint ack = (uint)numbers;
+        uint end = (uint)(numbers >> 32) + (uint)(ParseStage.EthernetBytes + p->L3Length - p->L4Offset) - ((header & 0xF0) >> 2);
         uint window = BinaryPrimitives.ReverseEndianness(*(ushort*)(l4 + 14));
-        uint end = sequence + (uint)(p->L3Offset + p->L3Length - p->L4Offset) - ((header & 0xF0) >> 2);
-        uint receiverWindow = (uint)entry->MaxWindow[d ^ 1] << ((scales >> (4 * (d ^ 1))) & 15);
-
-        // All inside: each difference is positive. Equal or slightly stricter than TcpWindows: what is not inside here is
-        // looked at again there.
-        int inside = (int)(sender[MaxEndAt] - end) | (int)(receiver[EndAt] - ack) |
-            (int)(end - sender[EndAt] + receiverWindow) | (int)(ack - receiver[EndAt] + LeastAckWindow) | (int)(window - 1) |
-            (int)(PacketFlags.Fragment & p->Flags) << 30;
-        if (inside < 0)
+        if (((int)(sender[MaxEndAt] - end) | (int)(receiver[EndAt] - ack) | (int)(window - 1)) < 0)
         {
             return false;
         }
@@ -210,7 +206,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             sender[MaxAckAt] = ack;
         }
 
-        uint allowed = ack + (window << ((scales >> (4 * d)) & 15));
+        uint allowed = ack + (window << (int)((standing >> (int)(16 + (4 * d))) & 15));
         if ((int)(allowed - receiver[MaxEndAt]) > 0)
         {
             receiver[MaxEndAt] = allowed;
@@ -221,7 +217,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             entry->MaxWindow[d] = (ushort)window;
         }
 
-        entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
+        entry->DeadlineMs = _establishedDeadlineMs;
         return true;
     }
 
@@ -246,8 +242,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
                 break;
             default:
-                int direction = (p->Flags & PacketFlags.Swapped) != 0 ? 1 : 0;
-                TcpVerdict verdict = TcpTracker.Judge(entry, SegmentOf(p), direction, isReply);
+                TcpVerdict verdict = TcpTracker.Judge(entry, SegmentOf(p), (int)Direction(p), isReply);
                 if (verdict != TcpVerdict.Accept)
                 {
                     return verdict;
@@ -304,7 +299,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>Bandwidth, counters, rewrite, egress; false when it is over the bandwidth and was dropped.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryForward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
         if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
@@ -313,15 +307,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return false;
         }
 
-        bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
-        uint* traffic = swapped ? &entry->TrafficDown : &entry->TrafficUp;
-        uint sum = *traffic + (1u << TrafficBytesBits) + (uint)p->Length;
-        *traffic = sum;
-        if ((sum & TrafficBytesMask) >= CarryAtBytes || sum >= CarryAtPackets)
-        {
-            CarryTraffic(entry);
-        }
-
+        CountTraffic(p, entry);
         if ((p->Flags & PacketFlags.Fragment) != 0)
         {
             RememberFragment(p, entry);
@@ -332,20 +318,32 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             TraceForward(p, action);
         }
 
-        Rewrite(p, action);
+        Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);
         Enqueue(p, action->OutPort);
         return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Rewrite(PacketBuffer* p, FlowAction* action)
+    private static void CountTraffic(PacketBuffer* p, FlowEntry* entry)
+    {
+        uint* traffic = &entry->TrafficUp + Direction(p);
+        uint sum = *traffic + (1u << TrafficBytesBits) + (uint)p->Length;
+        *traffic = sum;
+        if ((sum & TrafficBytesMask) >= CarryAtBytes || sum >= CarryAtPackets)
+        {
+            CarryTraffic(entry);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rewrite(PacketBuffer* p, FlowAction* action, bool isV6)
     {
         byte* frame = p->Data;
-        byte* ip = frame + p->L3Offset;
+        byte* ip = frame + ParseStage.EthernetBytes;
         *(ulong*)frame = action->MacBytes;
         *(uint*)(frame + 8) = action->MacBytesEnd;
-        p->Length = p->L3Offset + p->L3Length;
-        if ((p->Flags & PacketFlags.IsV6) != 0)
+        p->Length = ParseStage.EthernetBytes + p->L3Length;
+        if (isV6)
         {
             ip[7] -= action->TtlDecrement;
         }

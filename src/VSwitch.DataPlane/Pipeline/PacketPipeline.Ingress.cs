@@ -17,7 +17,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         Eni* eni = _snapshot.Enis + port;
         PortCounters* counters = _counters.Ports + port;
-        bool known = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0;
+        bool isKnown = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0;
         long bytes = 0;
         for (int i = 0; i < count; i++)
         {
@@ -29,35 +29,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             PacketBuffer* p = packets[i];
             p->InPort = (ushort)port;
             bytes += p->Length;
-            DropReason reason = known ? ParseStage.Parse(p) : DropReason.UnknownPort;
-            if (reason != DropReason.None)
+            if (isKnown && ParseStage.TryParsePlain(p) && IsFromSender(p, eni, port))
             {
-                Drop(p, reason);
-                continue;
-            }
-
-            ulong source = *(ulong*)(p->Data + 6) & MacMask;
-            if (port != 0 ? source != eni->Mac : (source & 1) != 0 || source == eni->Mac)
-            {
-                Drop(p, DropReason.SpoofedMac);
-            }
-            else if (ParseStage.EtherType(p) == ParseStage.EtherTypeArp)
-            {
-                HandleArp(p);
-            }
-            else if ((p->Flags & PacketFlags.IsV6) == 0)
-            {
-                Key4(p, eni, port);
+                Key4(p, eni, port, *(uint*)(p->Data + ParseStage.PlainL4Offset), kind: 0);
                 Steer(p);
-            }
-            else if (IsNeighborDiscovery(p))
-            {
-                HandleNeighborDiscovery(p);
             }
             else
             {
-                Key6(p, eni);
-                Steer(p);
+                PrepareOther(p, eni, port, isKnown);
             }
         }
 
@@ -65,11 +44,59 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         counters->ReceivedBytes += bytes;
     }
 
+    /// <summary>An ENI sends from its own MAC; the outside from any but a group's and the switch's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsFromSender(PacketBuffer* p, Eni* eni, int port)
+    {
+        ulong source = *(ulong*)(p->Data + 6) & MacMask;
+        return port != 0 ? source == eni->Mac : (source & 1) == 0 && source != eni->Mac;
+    }
+
+    /// <summary>Everything but whole TCP and UDP packets over IPv4, and what their parsing refuses.</summary>
+    private void PrepareOther(PacketBuffer* p, Eni* eni, int port, bool isKnown)
+    {
+        DropReason reason = isKnown ? ParseStage.Parse(p) : DropReason.UnknownPort;
+        if (reason != DropReason.None)
+        {
+            Drop(p, reason);
+            return;
+        }
+
+        if (!IsFromSender(p, eni, port))
+        {
+            Drop(p, DropReason.SpoofedMac);
+        }
+        else if (ParseStage.EtherType(p) == ParseStage.EtherTypeArp)
+        {
+            HandleArp(p);
+        }
+        else if ((p->Flags & PacketFlags.IsV6) == 0)
+        {
+            uint ports = Ports(p, out byte kind);
+            Key4(p, eni, port, ports, kind);
+            if ((p->Flags & PacketFlags.IcmpError) != 0)
+            {
+                KeyOfQuote(p);
+            }
+
+            Steer(p);
+        }
+        else if (IsNeighborDiscovery(p))
+        {
+            HandleNeighborDiscovery(p);
+        }
+        else
+        {
+            Key6(p, eni);
+            Steer(p);
+        }
+    }
+
     /// <summary>2. Key: the canonical inside tuple of an IPv4 packet (order of checks, section 4).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Key4(PacketBuffer* p, Eni* eni, int port)
+    private void Key4(PacketBuffer* p, Eni* eni, int port, uint ports, byte kind)
     {
-        byte* ip = p->Data + p->L3Offset;
+        byte* ip = p->Data + ParseStage.EthernetBytes;
         uint source = *(uint*)(ip + 12);
         uint destination = *(uint*)(ip + 16);
         int space = eni->Vpc;
@@ -93,13 +120,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 space = 0;
                 source = _snapshot.Eips[from].Address;
             }
-        }
-
-        uint ports = Ports(p, out byte kind);
-        if ((p->Flags & PacketFlags.IcmpError) != 0)
-        {
-            KeyOfQuote(p);
-            return;
         }
 
         bool swapped = FlowKey.Sort(source, destination, ports & 0xFFFF, ports >> 16, out ulong low, out ulong portsKey);

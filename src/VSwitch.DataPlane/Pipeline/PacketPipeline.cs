@@ -44,6 +44,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private readonly PacketBuffer** _live4;
     private readonly PacketBuffer** _live6;
     private readonly uint* _timeoutMs;
+    private readonly FlowAction* _actions;
     private readonly ulong _secretLow;
     private readonly ulong _secretHigh;
     private int _live4Count;
@@ -54,6 +55,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private uint _generation;
     private long _nowNs;
     private uint _nowMs;
+    private uint _establishedDeadlineMs;
 
     /// <summary>Makes the pipeline of one worker.</summary>
     /// <param name="shared">What the workers share.</param>
@@ -74,6 +76,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _drops = drops;
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);
+        _actions = _connections.Paths.Actions;
         (_secretLow, _secretHigh) = shared.Secret;
         _snapshot = shared.Snapshot;
         _internet = _snapshot.Internet;
@@ -103,6 +106,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             UseSnapshot();
         }
 
+        _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
         _connections.Advance(_nowMs, maxExpiries);
     }
 
@@ -188,11 +192,14 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private void Run()
     {
         Probe(_connections.V4, _live4, _live4Count);
-        Probe(_connections.V6, _live6, _live6Count);
         RunFlows4();
-        RunFlows6();
         _live4Count = 0;
-        _live6Count = 0;
+        if (_live6Count > 0)
+        {
+            Probe(_connections.V6, _live6, _live6Count);
+            RunFlows6();
+            _live6Count = 0;
+        }
     }
 
     /// <summary>4. Probe: home buckets are in the cache by now; guess the entry by its tag and ask for its line.</summary>

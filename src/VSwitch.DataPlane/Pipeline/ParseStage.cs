@@ -19,38 +19,45 @@ internal static unsafe class ParseStage
     public const byte Udp = 17;
     public const byte Icmp6 = 58;
     public const byte Sctp = 132;
+    public const int PlainL4Offset = EthernetBytes + Ip4Bytes;
     private const int ArpBytes = 28;
     private const int Ip4Bytes = 20;
     private const int Ip6Bytes = 40;
     private const int MaxExtensions = 8;
     private const ushort FragmentBits = 0xFF3F;
 
-    /// <summary>Parses a frame. EtherTypes are compared raw.</summary>
+    /// <summary>Parses a whole TCP or UDP packet over IPv4 without options, the kind that comes most; false, and nothing is
+    /// decided, for any other frame. EtherTypes are compared raw.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DropReason Parse(PacketBuffer* p)
+    public static bool TryParsePlain(PacketBuffer* p)
     {
         byte* frame = p->Data;
         byte* ip = frame + EthernetBytes;
-        if (p->Length >= EthernetBytes + Ip4Bytes + 8 && *(ushort*)(frame + 12) == EtherTypeIp4 && *ip == 0x45)
+        if (p->Length < EthernetBytes + Ip4Bytes + 8 || *(ushort*)(frame + 12) != EtherTypeIp4 || *ip != 0x45)
         {
-            int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
-            byte protocol = ip[9];
-            byte* l4 = ip + Ip4Bytes;
-            bool whole = (*(ushort*)(ip + 6) & FragmentBits) == 0 && total <= p->Length - EthernetBytes;
-            if (whole && InternetChecksum.IsIpv4Header20Valid(ip) && (protocol == Tcp
-                ? total >= Ip4Bytes + 20 && l4[12] >= 0x50 && Ip4Bytes + ((l4[12] >> 4) * 4) <= total
-                : protocol == Udp && total >= Ip4Bytes + 8 && IsUdpLengthValid(l4, total - Ip4Bytes)))
-            {
-                p->L3Offset = EthernetBytes;
-                p->L4Offset = EthernetBytes + Ip4Bytes;
-                p->L3Length = (ushort)total;
-                p->Protocol = protocol;
-                return DropReason.None;
-            }
+            return false;
         }
 
-        return ParseSlow(p);
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 2));
+        byte protocol = ip[9];
+        byte* l4 = ip + Ip4Bytes;
+        bool isWhole = (*(ushort*)(ip + 6) & FragmentBits) == 0 && total <= p->Length - EthernetBytes;
+        if (!isWhole || !InternetChecksum.IsIpv4Header20Valid(ip) || !(protocol == Tcp
+            ? total >= Ip4Bytes + 20 && l4[12] >= 0x50 && Ip4Bytes + ((l4[12] >> 4) * 4) <= total
+            : protocol == Udp && total >= Ip4Bytes + 8 && IsUdpLengthValid(l4, total - Ip4Bytes)))
+        {
+            return false;
+        }
+
+        p->L3Offset = EthernetBytes;
+        p->L4Offset = PlainL4Offset;
+        p->L3Length = (ushort)total;
+        p->Protocol = protocol;
+        return true;
     }
+
+    /// <summary>Parses any frame.</summary>
+    public static DropReason Parse(PacketBuffer* p) => TryParsePlain(p) ? DropReason.None : ParseSlow(p);
 
     /// <summary>Raw EtherType of a frame of at least 14 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,27 +4,9 @@ using System.IO.Pipelines;
 
 namespace VSwitch.Devices.Pcap;
 
-/// <summary>One record of a capture file. The bytes are valid until the next record is read.</summary>
-public readonly ref struct CaptureRecord
-{
-    /// <summary>Captured bytes.</summary>
-    public ReadOnlySpan<byte> Bytes { get; init; }
-
-    /// <summary>Nanoseconds since 1970, UTC.</summary>
-    public long TimestampNs { get; init; }
-
-    /// <summary>Bytes that were on the wire; more than <see cref="Bytes"/> when the capture cut the frame (snap length).</summary>
-    public long OriginalLength { get; init; }
-
-    /// <summary>Link type (1 = Ethernet) of the interface it was captured on.</summary>
-    public int LinkType { get; init; }
-
-    /// <summary>pcapng interface number within its section; 0 in pcap.</summary>
-    public int InterfaceId { get; init; }
-}
-
-/// <summary>Reads a capture, pcap or pcapng, record by record, on System.IO.Pipelines. Bad content never throws: the records
-/// before it are delivered, then <see cref="Error"/> says what is wrong and where.</summary>
+/// <summary>Reads a capture, pcap or pcapng, record by record, on System.IO.Pipelines, without allocating per record or block.
+/// Bad content never throws: the records before it are delivered, then <see cref="Error"/> says what is wrong and where.
+/// One thread at a time.</summary>
 public abstract class CaptureReader : IDisposable
 {
     /// <summary>Link type of Ethernet (tcpdump.org/linktypes).</summary>
@@ -34,10 +16,12 @@ public abstract class CaptureReader : IDisposable
     public const int MaxRecordBytes = 262_144;
 
     private const int BlockBytes = 1 << 20;
+    private const int MagicBytes = 4;
     private readonly PipeReader _pipe;
     private ReadOnlySequence<byte> _buffer;
     private byte[] _scratch = [];
     private bool _isComplete;
+    private long _itemOffset;
 
     private protected CaptureReader(string name, PipeReader pipe, ReadOnlySequence<byte> buffer, bool isComplete)
     {
@@ -50,62 +34,33 @@ public abstract class CaptureReader : IDisposable
     /// <summary>The file, for messages.</summary>
     public string Name { get; }
 
-    /// <summary>What is wrong with the content, in one line; null while nothing is.</summary>
-    public string? Error { get; private protected set; }
+    /// <summary>What is wrong with the content, in one line that names the file and the offset of the damaged record or block;
+    /// null while nothing is.</summary>
+    public string? Error { get; private set; }
 
     /// <summary>Bytes taken so far.</summary>
     public long Offset { get; private set; }
 
     /// <summary>Opens a file, or standard input for "-".</summary>
     /// <exception cref="IOException">The file cannot be opened or is no capture; the message is for the user.</exception>
-    public static CaptureReader Open(string path)
-    {
-        try
-        {
-            Stream stream = path == "-" ? Console.OpenStandardInput()
-                : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            return Open(path == "-" ? "standard input" : path, stream);
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new IOException($"{path}: cannot be opened: {e.Message}", e);
-        }
-    }
+    public static CaptureReader Open(string path) =>
+        Open(path == CaptureFile.Standard ? "standard input" : path, CaptureFile.OpenToRead(path));
 
-    /// <summary>Reads from a stream, which the reader closes.</summary>
-    /// <exception cref="IOException">The stream is no capture.</exception>
+    /// <summary>Reads from a stream, which the reader closes, also when this fails.</summary>
+    /// <exception cref="IOException">The stream is no capture; the message is for the user.</exception>
     public static CaptureReader Open(string name, Stream stream)
     {
-        PipeReader pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: BlockBytes, minimumReadSize: 4096));
-        ReadResult result = Read(pipe);
-        while (result.Buffer.Length < 4 && !result.IsCompleted)
+        var options = new StreamPipeReaderOptions(bufferSize: BlockBytes, minimumReadSize: 4096);
+        PipeReader pipe = PipeReader.Create(new SynchronousStream(stream), options);
+        try
         {
-            pipe.AdvanceTo(result.Buffer.Start, result.Buffer.End);
-            result = Read(pipe);
+            return Detect(name, pipe);
         }
-
-        Span<byte> magic = stackalloc byte[4];
-        if (result.Buffer.Length < 4)
+        catch
         {
-            long have = result.Buffer.Length;
             pipe.Complete();
-            throw new IOException($"{name}: is no capture: it has {have} bytes; a pcap or pcapng file begins with 24 or more");
+            throw;
         }
-
-        result.Buffer.Slice(0, 4).CopyTo(magic);
-        uint value = BinaryPrimitives.ReadUInt32LittleEndian(magic);
-        if (value == PcapngReader.SectionHeaderBlock)
-        {
-            return new PcapngReader(name, pipe, result.Buffer, result.IsCompleted);
-        }
-
-        if (PcapReader.IsMagic(value))
-        {
-            return new PcapReader(name, pipe, result.Buffer, result.IsCompleted);
-        }
-
-        pipe.Complete();
-        throw new IOException($"{name}: is no capture: it begins with {value:x8}; expected pcap (a1b2c3d4, a1b23c4d) or pcapng (0a0d0d0a)");
     }
 
     /// <summary>Reads the next record; false at the end, and when <see cref="Error"/> is set.</summary>
@@ -118,16 +73,15 @@ public abstract class CaptureReader : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Begins a record or block: an error before the next one names this place.</summary>
+    private protected void BeginItem() => _itemOffset = Offset;
+
     /// <summary>Takes bytes off the stream as one span, valid until the next call.</summary>
     /// <returns>False when the stream ends before; <paramref name="available"/> says how many bytes there were.</returns>
     private protected bool TryTake(int count, out ReadOnlySpan<byte> bytes, out long available)
     {
-        while (_buffer.Length < count && !_isComplete)
+        while (_buffer.Length < count && TryFill())
         {
-            _pipe.AdvanceTo(_buffer.Start, _buffer.End);
-            ReadResult result = Read(_pipe);
-            _buffer = result.Buffer;
-            _isComplete = result.IsCompleted;
         }
 
         available = _buffer.Length;
@@ -158,15 +112,100 @@ public abstract class CaptureReader : IDisposable
         return true;
     }
 
+    /// <summary>Passes over bytes, however many, without keeping them.</summary>
+    /// <returns>False when the stream ends before; <paramref name="available"/> says how many bytes there were.</returns>
+    private protected bool TrySkip(long count, out long available)
+    {
+        available = 0;
+        do
+        {
+            long step = Math.Min(count - available, _buffer.Length);
+            _buffer = _buffer.Slice(step);
+            Offset += step;
+            available += step;
+        }
+        while (available < count && TryFill());
+        return available == count;
+    }
+
+    /// <summary>Sets the error unless an earlier one, of the stream itself, explains it.</summary>
+    /// <returns>False, for the caller to return.</returns>
     private protected bool Fail(string what)
     {
-        Error = $"{Name}: at byte {Offset}: {what}";
+        Error ??= $"{Name}: at byte {_itemOffset}: {what}";
         return false;
+    }
+
+    private static CaptureReader Detect(string name, PipeReader pipe)
+    {
+        ReadResult result = ReadBeginning(name, pipe);
+        if (result.Buffer.Length < MagicBytes)
+        {
+            throw new IOException(
+                $"{name}: is no capture: it has {result.Buffer.Length} bytes; a pcap or pcapng file begins with 24 or more");
+        }
+
+        Span<byte> magic = stackalloc byte[MagicBytes];
+        result.Buffer.Slice(0, MagicBytes).CopyTo(magic);
+        uint value = BinaryPrimitives.ReadUInt32LittleEndian(magic);
+        if (value == PcapngReader.SectionHeaderBlock)
+        {
+            return new PcapngReader(name, pipe, result.Buffer, result.IsCompleted);
+        }
+
+        return PcapReader.IsMagic(value)
+            ? new PcapReader(name, pipe, result.Buffer, result.IsCompleted)
+            : throw new IOException($"{name}: is no capture: it begins with {value:x8}; " +
+                "expected pcap (a1b2c3d4, a1b23c4d, a1b2cd34) or pcapng (0a0d0d0a)");
+    }
+
+    private static ReadResult ReadBeginning(string name, PipeReader pipe)
+    {
+        try
+        {
+            ReadResult result = Read(pipe);
+            while (result.Buffer.Length < MagicBytes && !result.IsCompleted)
+            {
+                pipe.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+                result = Read(pipe);
+            }
+
+            return result;
+        }
+        catch (Exception e) when (CaptureFile.IsExpected(e))
+        {
+            throw new IOException($"{name}: cannot be read: {CaptureFile.Cause(name, e)}", e);
+        }
     }
 
     private static ReadResult Read(PipeReader pipe)
     {
         ValueTask<ReadResult> read = pipe.ReadAsync();
         return read.IsCompletedSuccessfully ? read.Result : read.AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>Gets more of the stream into the buffer; false at its end and when it fails.</summary>
+    private bool TryFill()
+    {
+        if (_isComplete)
+        {
+            return false;
+        }
+
+        _pipe.AdvanceTo(_buffer.Start, _buffer.End);
+        try
+        {
+            ReadResult result = Read(_pipe);
+            _buffer = result.Buffer;
+            _isComplete = result.IsCompleted;
+            return true;
+        }
+        catch (Exception e) when (CaptureFile.IsExpected(e))
+        {
+            // What is buffered ends inside a record, else nobody had asked for more: there is nothing left to deliver.
+            _buffer = ReadOnlySequence<byte>.Empty;
+            _isComplete = true;
+            return Fail($"cannot be read further: {CaptureFile.Cause(Name, e)}");
+        }
     }
 }

@@ -4,20 +4,42 @@ using VSwitch.DataPlane.Devices;
 namespace VSwitch.Devices.Pcap;
 
 /// <summary>A port of a running switch that reads a capture once, as fast as the switch polls, and writes what it is sent to
-/// another, with the time of the wall clock.</summary>
+/// another, with the time of a clock. Records that are not Ethernet, or longer than any buffer, are counted as lost; what the
+/// capture cut goes in as it is, and the pipeline finds it too short for its own headers. Damage in the input ends it, a
+/// failure of the output takes the port down: both are in <see cref="Status"/>. One worker receives; any may transmit.
+/// </summary>
 public sealed unsafe class PcapDevice : IPacketDevice
 {
     private readonly CaptureReader? _reader;
     private readonly PcapWriter? _writer;
+    private readonly Func<long> _clock;
     private readonly Lock _writing = new();
+    private bool _isClosed;
 
     /// <summary>Opens the files; either may be null.</summary>
-    /// <exception cref="IOException">A file cannot be opened or is no capture.</exception>
-    public PcapDevice(string? input, string? output)
+    /// <param name="input">Capture to read, "-" for standard input.</param>
+    /// <param name="output">Capture to write, "-" for standard output.</param>
+    /// <param name="clock">Nanoseconds since 1970, UTC, for what is written; null = the wall clock.</param>
+    /// <exception cref="IOException">A file cannot be opened, is no capture, or is both input and output.</exception>
+    public PcapDevice(string? input, string? output, Func<long>? clock = null)
     {
-        Name = $"pcap {input ?? "-"} > {output ?? "-"}";
+        Name = $"pcap {input ?? "nothing"} > {output ?? "nothing"}";
+        _clock = clock ?? WallClockNs;
+        if (input != null && output != null && CaptureFile.IsSame(input, output))
+        {
+            throw new IOException($"{output}: is the input of the same port: writing it would destroy what is to be read");
+        }
+
         _reader = input == null ? null : CaptureReader.Open(input);
-        _writer = output == null ? null : new PcapWriter(output);
+        try
+        {
+            _writer = output == null ? null : new PcapWriter(output);
+        }
+        catch
+        {
+            _reader?.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -36,8 +58,7 @@ public sealed unsafe class PcapDevice : IPacketDevice
     public int Receive(int queue, PacketPool pool, PacketBuffer** packets, int maxCount)
     {
         int count = 0;
-        while (_reader != null && count < maxCount && pool.SmallFreeCount > 0 && pool.LargeFreeCount > 0 &&
-            _reader.TryReadNext(out CaptureRecord record))
+        while (_reader != null && count < maxCount && HasRoom(pool) && _reader.TryReadNext(out CaptureRecord record))
         {
             PacketBuffer* p = record.LinkType == CaptureReader.LinkTypeEthernet ? pool.Rent(record.Bytes.Length) : null;
             if (p == null)
@@ -51,7 +72,12 @@ public sealed unsafe class PcapDevice : IPacketDevice
             packets[count++] = p;
         }
 
-        Status.LastError ??= _reader?.Error;
+        if (_reader?.Error is string error && Status.LastError == null)
+        {
+            Status.LastError = error;
+            Status.ReceiveErrorCount++;
+        }
+
         return count;
     }
 
@@ -65,30 +91,64 @@ public sealed unsafe class PcapDevice : IPacketDevice
 
         lock (_writing)
         {
-            long nowNs = (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * 100;
+            if (_isClosed || !Status.IsUp)
+            {
+                return 0;
+            }
+
+            int taken = 0;
             try
             {
-                for (int i = 0; i < count; i++)
+                long nowNs = _clock();
+                for (; taken < count; taken++)
                 {
-                    _writer.Write(new ReadOnlySpan<byte>(packets[i]->Data, packets[i]->Length), nowNs);
+                    _writer.Write(new ReadOnlySpan<byte>(packets[taken]->Data, packets[taken]->Length), nowNs);
                 }
-
-                return count;
             }
             catch (IOException e)
             {
-                Status.TransmitErrorCount++;
-                Status.LastError = e.Message;
-                Status.IsUp = false;
-                return 0;
+                TakeDown(e);
+            }
+
+            return taken;
+        }
+    }
+
+    /// <summary>Writes out the rest and closes the files. It does not throw, so that the devices beside this one are closed too:
+    /// what could not be written is in <see cref="Status"/>.</summary>
+    public void Dispose()
+    {
+        lock (_writing)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = true;
+            _reader?.Dispose();
+            try
+            {
+                _writer?.Dispose();
+            }
+            catch (IOException e)
+            {
+                TakeDown(e);
             }
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>A record's length is known only when it is read, and then it must go somewhere: there is a free buffer of each
+    /// size that the pool has.</summary>
+    private static bool HasRoom(PacketPool pool) =>
+        pool.SmallFreeCount > 0 && (pool.LargeFreeCount > 0 || pool.LargeCount == 0);
+
+    private static long WallClockNs() => (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+
+    private void TakeDown(IOException error)
     {
-        _reader?.Dispose();
-        _writer?.Dispose();
+        Status.TransmitErrorCount++;
+        Status.LastError = error.Message;
+        Status.IsUp = false;
     }
 }

@@ -4,16 +4,25 @@ using System.IO.Pipelines;
 
 namespace VSwitch.Devices.Pcap;
 
-/// <summary>Reads classic pcap: both byte orders, micro- and nanoseconds (draft-ietf-opsawg-pcap).</summary>
+/// <summary>Reads classic pcap: both byte orders, micro- and nanoseconds (draft-ietf-opsawg-pcap), and Kuznetzov's variant of
+/// it, whose records have eight bytes more (libpcap, KUZNETZOV_TCPDUMP_MAGIC).</summary>
 internal sealed class PcapReader : CaptureReader
 {
     private const uint MicrosecondMagic = 0xA1B2C3D4;
     private const uint NanosecondMagic = 0xA1B23C4D;
+    private const uint KuznetzovMagic = 0xA1B2CD34;
     private const int FileHeaderBytes = 24;
     private const int RecordHeaderBytes = 16;
+    private const int KuznetzovHeaderBytes = 24;
+    private const int MajorVersion = 2;
+    private const long NanosecondsPerSecond = 1_000_000_000;
+
+    // The upper half of the word tells of frame check sequences.
+    private const uint LinkTypeMask = 0xFFFF;
     private readonly bool _isBigEndian;
     private readonly long _unitNs;
     private readonly int _linkType;
+    private readonly int _headerBytes;
 
     public PcapReader(string name, PipeReader pipe, ReadOnlySequence<byte> buffer, bool isComplete)
         : base(name, pipe, buffer, isComplete)
@@ -25,20 +34,21 @@ internal sealed class PcapReader : CaptureReader
         }
 
         uint magic = BinaryPrimitives.ReadUInt32LittleEndian(header);
-        _isBigEndian = magic is not (MicrosecondMagic or NanosecondMagic);
+        _isBigEndian = !IsNativeMagic(magic);
         uint native = _isBigEndian ? BinaryPrimitives.ReverseEndianness(magic) : magic;
         _unitNs = native == NanosecondMagic ? 1 : 1000;
-        _linkType = (int)(U32(header[20..]) & 0x0FFF_FFFF);
-        int major = _isBigEndian ? BinaryPrimitives.ReadUInt16BigEndian(header[4..]) : BinaryPrimitives.ReadUInt16LittleEndian(header[4..]);
-        if (major != 2)
+        _headerBytes = native == KuznetzovMagic ? KuznetzovHeaderBytes : RecordHeaderBytes;
+        _linkType = (int)(U32(header[20..]) & LinkTypeMask);
+        int major = _isBigEndian
+            ? BinaryPrimitives.ReadUInt16BigEndian(header[4..]) : BinaryPrimitives.ReadUInt16LittleEndian(header[4..]);
+        if (major != MajorVersion)
         {
-            Fail($"pcap version {major} is unknown; expected 2");
+            Fail($"pcap version {major} is unknown; expected {MajorVersion}");
         }
     }
 
     public static bool IsMagic(uint littleEndian) =>
-        littleEndian is MicrosecondMagic or NanosecondMagic ||
-        BinaryPrimitives.ReverseEndianness(littleEndian) is MicrosecondMagic or NanosecondMagic;
+        IsNativeMagic(littleEndian) || IsNativeMagic(BinaryPrimitives.ReverseEndianness(littleEndian));
 
     public override bool TryReadNext(out CaptureRecord record)
     {
@@ -48,13 +58,14 @@ internal sealed class PcapReader : CaptureReader
             return false;
         }
 
-        if (!TryTake(RecordHeaderBytes, out ReadOnlySpan<byte> header, out long available))
+        BeginItem();
+        if (!TryTake(_headerBytes, out ReadOnlySpan<byte> header, out long available))
         {
-            return available != 0 && Fail($"the file is cut off in a record header: {available} of {RecordHeaderBytes} bytes");
+            return available != 0 && Fail($"the file is cut off in a record header: {available} of {_headerBytes} bytes");
         }
 
-        // A fraction of a second and more, which some writers give, counts on: time stays what was meant.
-        long timestampNs = (U32(header) * 1_000_000_000L) + (U32(header[4..]) * _unitNs);
+        long fractionNs = Math.Min(U32(header[4..]) * _unitNs, NanosecondsPerSecond - _unitNs);
+        long timestampNs = (U32(header) * NanosecondsPerSecond) + fractionNs;
         uint captured = U32(header[8..]);
         uint original = U32(header[12..]);
         if (captured > MaxRecordBytes)
@@ -76,6 +87,8 @@ internal sealed class PcapReader : CaptureReader
         };
         return true;
     }
+
+    private static bool IsNativeMagic(uint magic) => magic is MicrosecondMagic or NanosecondMagic or KuznetzovMagic;
 
     private uint U32(ReadOnlySpan<byte> bytes) =>
         _isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);

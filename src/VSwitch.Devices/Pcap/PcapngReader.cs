@@ -5,7 +5,8 @@ using System.IO.Pipelines;
 namespace VSwitch.Devices.Pcap;
 
 /// <summary>Reads pcapng: sections of either byte order, several interfaces, their time resolution and offset; enhanced, simple
-/// and obsolete packet blocks; everything else is passed over (draft-ietf-opsawg-pcapng).</summary>
+/// and obsolete packet blocks; everything else is passed over (draft-ietf-opsawg-pcapng). A block whose two lengths differ is
+/// damage, as are options of a section or an interface that reach beyond their block.</summary>
 internal sealed class PcapngReader : CaptureReader
 {
     public const uint SectionHeaderBlock = 0x0A0D0D0A;
@@ -14,10 +15,23 @@ internal sealed class PcapngReader : CaptureReader
     private const uint ObsoletePacketBlock = 2;
     private const uint SimplePacketBlock = 3;
     private const uint EnhancedPacketBlock = 6;
+    private const int BlockHeaderBytes = 8;
+    private const int TrailerBytes = 4;
+    private const int MinBlockBytes = BlockHeaderBytes + TrailerBytes;
+    private const int MinSectionBytes = 28;
+    private const int PacketHeaderBytes = 20;
+    private const int MajorVersion = 1;
+    private const int OptionEnd = 0;
     private const int OptionTimeResolution = 9;
     private const int OptionTimeOffset = 14;
+    private const byte Microseconds = 6;
+
+    /// <summary>Largest block that is read as a whole (Wireshark's limit); others may be of any length.</summary>
     private const int MaxBlockBytes = 16 << 20;
-    private readonly List<Interface> _interfaces = [];
+
+    /// <summary>Interfaces of a section that are believed.</summary>
+    private const int MaxInterfaceCount = 1 << 16;
+    private readonly List<PcapngInterface> _interfaces = [];
     private bool _isBigEndian;
     private long _lastTimestampNs;
 
@@ -26,161 +40,224 @@ internal sealed class PcapngReader : CaptureReader
     {
     }
 
-    private readonly record struct Interface(int LinkType, uint SnapLength, UInt128 UnitsPerSecond, long OffsetSeconds);
-
     public override bool TryReadNext(out CaptureRecord record)
     {
         record = default;
         while (Error == null && TryReadBlock(out uint type, out ReadOnlySpan<byte> body))
         {
-            switch (type)
+            bool isRecord = type switch
             {
-                case InterfaceBlock:
-                    AddInterface(body);
-                    break;
-                case EnhancedPacketBlock or ObsoletePacketBlock:
-                    if (TryReadPacket(body, type == ObsoletePacketBlock, out record))
-                    {
-                        return true;
-                    }
-
-                    break;
-                case SimplePacketBlock:
-                    if (TryReadSimple(body, out record))
-                    {
-                        return true;
-                    }
-
-                    break;
-                default:
-                    break;
+                EnhancedPacketBlock or ObsoletePacketBlock => TryReadPacket(body, type == ObsoletePacketBlock, out record),
+                SimplePacketBlock => TryReadSimple(body, out record),
+                InterfaceBlock => AddInterface(body),
+                _ => false,
+            };
+            if (isRecord)
+            {
+                return true;
             }
         }
 
         return false;
     }
 
+    /// <summary>Reads a block. The body, without header and trailer, is there for the types that this reader knows.</summary>
     private bool TryReadBlock(out uint type, out ReadOnlySpan<byte> body)
     {
         body = default;
         type = 0;
-        if (!TryTake(8, out ReadOnlySpan<byte> header, out long available))
+        BeginItem();
+        if (!TryTake(BlockHeaderBytes, out ReadOnlySpan<byte> header, out long available))
         {
-            return available != 0 && Fail($"the file is cut off in a block header: {available} of 8 bytes");
+            return available != 0 && Fail($"the file is cut off in a block header: {available} of {BlockHeaderBytes} bytes");
         }
 
         type = U32(header);
         uint length = U32(header[4..]);
-        int taken = 8;
         if (type == SectionHeaderBlock)
         {
-            Span<byte> rawLength = stackalloc byte[4];
-            header[4..8].CopyTo(rawLength);
-            if (!TryTake(4, out ReadOnlySpan<byte> magic, out _))
-            {
-                return Fail("the file is cut off in a section header");
-            }
-
-            _isBigEndian = BinaryPrimitives.ReadUInt32BigEndian(magic) == ByteOrderMagic;
-            if (!_isBigEndian && BinaryPrimitives.ReadUInt32LittleEndian(magic) != ByteOrderMagic)
-            {
-                return Fail("a section header has no byte-order mark; the file is damaged here");
-            }
-
-            length = U32(rawLength);
-            taken = 12;
-            _interfaces.Clear();
+            return TryReadSection(length);
         }
 
-        if (length < taken + 4 || length % 4 != 0 || length > MaxBlockBytes)
+        if (length < MinBlockBytes || length % 4 != 0)
         {
             return Fail($"a block of type {type:x} claims {length} bytes; the file is damaged here");
         }
 
-        if (!TryTake((int)length - taken, out body, out available))
-        {
-            return Fail($"the file is cut off in a block: {available} of {length - taken} bytes");
-        }
-
-        body = body[..^4];
-        return true;
+        bool isKnown = type is InterfaceBlock or EnhancedPacketBlock or ObsoletePacketBlock or SimplePacketBlock;
+        return isKnown ? TryTakeBody(type, length, BlockHeaderBytes, out body) : TrySkipBody(type, length);
     }
 
-    private void AddInterface(ReadOnlySpan<byte> body)
+    /// <summary>A section begins: its byte order holds and its interfaces are numbered anew.</summary>
+    private bool TryReadSection(uint length)
+    {
+        if (!TryTake(4, out ReadOnlySpan<byte> magic, out _))
+        {
+            return Fail("the file is cut off in a section header");
+        }
+
+        bool wasBigEndian = _isBigEndian;
+        _isBigEndian = BinaryPrimitives.ReadUInt32BigEndian(magic) == ByteOrderMagic;
+        if (!_isBigEndian && BinaryPrimitives.ReadUInt32LittleEndian(magic) != ByteOrderMagic)
+        {
+            return Fail("a section header has no byte-order mark; the file is damaged here");
+        }
+
+        // The length was read in the byte order of the section before.
+        length = wasBigEndian == _isBigEndian ? length : BinaryPrimitives.ReverseEndianness(length);
+        if (length < MinSectionBytes || length % 4 != 0)
+        {
+            return Fail($"a section header claims {length} bytes; the file is damaged here");
+        }
+
+        if (!TryTakeBody(SectionHeaderBlock, length, BlockHeaderBytes + 4, out ReadOnlySpan<byte> body))
+        {
+            return false;
+        }
+
+        int major = U16(body);
+        if (major != MajorVersion)
+        {
+            return Fail($"pcapng version {major} is unknown; expected {MajorVersion}");
+        }
+
+        _interfaces.Clear();
+        ReadOnlySpan<byte> options = body[12..];
+        while (TryReadOption(ref options, out _, out _))
+        {
+        }
+
+        return Error == null;
+    }
+
+    private bool TryTakeBody(uint type, uint length, int taken, out ReadOnlySpan<byte> body)
+    {
+        body = default;
+        if (length > MaxBlockBytes)
+        {
+            return Fail($"a block of type {type:x} claims {length} bytes; at most {MaxBlockBytes} are believed, so the file is damaged here");
+        }
+
+        if (!TryTake((int)length - taken, out ReadOnlySpan<byte> rest, out long available))
+        {
+            return Fail($"the file is cut off in a block: {taken + available} of {length} bytes");
+        }
+
+        body = rest[..^TrailerBytes];
+        return IsTrailer(type, length, rest[^TrailerBytes..]);
+    }
+
+    private bool TrySkipBody(uint type, uint length)
+    {
+        if (!TrySkip(length - MinBlockBytes, out long available))
+        {
+            return Fail($"the file is cut off in a block: {BlockHeaderBytes + available} of {length} bytes");
+        }
+
+        return TryTake(TrailerBytes, out ReadOnlySpan<byte> trailer, out available)
+            ? IsTrailer(type, length, trailer)
+            : Fail($"the file is cut off in a block: {length - TrailerBytes + available} of {length} bytes");
+    }
+
+    private bool IsTrailer(uint type, uint length, ReadOnlySpan<byte> trailer) => U32(trailer) == length ||
+        Fail($"a block of type {type:x} has {length} bytes by its beginning and {U32(trailer)} by its end; the file is damaged here");
+
+    /// <summary>Takes note of an interface.</summary>
+    /// <returns>False: it is no record.</returns>
+    private bool AddInterface(ReadOnlySpan<byte> body)
     {
         if (body.Length < 8)
         {
-            Fail("an interface block is too short");
-            return;
+            return Fail("an interface block is too short");
         }
 
-        UInt128 units = 1_000_000;
-        long offset = 0;
-        ReadOnlySpan<byte> options = body[8..];
-        while (options.Length >= 4)
+        if (_interfaces.Count == MaxInterfaceCount)
         {
-            int code = U16(options);
-            int length = U16(options[2..]);
-            int padded = 4 + ((length + 3) & ~3);
-            if (code == 0 || padded > options.Length)
-            {
-                break;
-            }
-
-            if (code == OptionTimeResolution && length >= 1)
-            {
-                int exponent = options[4] & 0x7F;
-                bool isBinary = (options[4] & 0x80) != 0;
-                units = exponent > 30 ? units : isBinary ? UInt128.One << exponent : Power10(exponent);
-            }
-            else if (code == OptionTimeOffset && length >= 8)
-            {
-                ReadOnlySpan<byte> seconds = options.Slice(4, 8);
-                offset = _isBigEndian ? BinaryPrimitives.ReadInt64BigEndian(seconds) : BinaryPrimitives.ReadInt64LittleEndian(seconds);
-            }
-
-            options = options[padded..];
+            return Fail($"a section has more than {MaxInterfaceCount} interfaces; the file is damaged here");
         }
 
-        _interfaces.Add(new Interface(U16(body), U32(body[4..]), units, offset));
+        byte resolution = Microseconds;
+        long offsetSeconds = 0;
+        ReadOnlySpan<byte> options = body[8..];
+        while (TryReadOption(ref options, out int code, out ReadOnlySpan<byte> value))
+        {
+            if (code == OptionTimeResolution && value.Length >= 1)
+            {
+                resolution = value[0];
+            }
+            else if (code == OptionTimeOffset && value.Length >= 8)
+            {
+                offsetSeconds = _isBigEndian
+                    ? BinaryPrimitives.ReadInt64BigEndian(value) : BinaryPrimitives.ReadInt64LittleEndian(value);
+            }
+        }
+
+        _interfaces.Add(new PcapngInterface(U16(body), U32(body[4..]), resolution, offsetSeconds));
+        return false;
+    }
+
+    /// <summary>Takes the next option off; false at the last, and with an error when it reaches beyond its block.</summary>
+    private bool TryReadOption(ref ReadOnlySpan<byte> options, out int code, out ReadOnlySpan<byte> value)
+    {
+        code = OptionEnd;
+        value = default;
+        if (options.Length < 4)
+        {
+            return false;
+        }
+
+        code = U16(options);
+        int length = U16(options[2..]);
+        if (code == OptionEnd)
+        {
+            return false;
+        }
+
+        int padded = 4 + ((length + 3) & ~3);
+        if (padded > options.Length)
+        {
+            return Fail($"an option {code} claims {length} bytes and its block has {options.Length - 4} left");
+        }
+
+        value = options.Slice(4, length);
+        options = options[padded..];
+        return true;
     }
 
     private bool TryReadPacket(ReadOnlySpan<byte> body, bool isObsolete, out CaptureRecord record)
     {
         record = default;
-        if (body.Length < 20)
+        if (body.Length < PacketHeaderBytes)
         {
             return Fail("a packet block is too short");
         }
 
-        int id = isObsolete ? U16(body) : (int)Math.Min(U32(body), int.MaxValue);
+        uint id = isObsolete ? (uint)U16(body) : U32(body);
         uint captured = U32(body[12..]);
-        if (id >= _interfaces.Count)
+        if (id >= (uint)_interfaces.Count)
         {
             return Fail($"a packet names interface {id}, and there are {_interfaces.Count}");
         }
 
-        if (captured > body.Length - 20 || captured > MaxRecordBytes)
+        if (!IsBelievable(captured, body.Length - PacketHeaderBytes))
         {
-            return Fail($"a packet block claims {captured} captured bytes and has {body.Length - 20}");
+            return false;
         }
 
-        Interface from = _interfaces[id];
-        ulong units = ((ulong)U32(body[4..]) << 32) | U32(body[8..]);
-        UInt128 ns = (UInt128)units * 1_000_000_000 / from.UnitsPerSecond;
-        _lastTimestampNs = unchecked((long)(ulong)ns + (from.OffsetSeconds * 1_000_000_000));
+        PcapngInterface from = _interfaces[(int)id];
+        _lastTimestampNs = from.ToNanoseconds(((ulong)U32(body[4..]) << 32) | U32(body[8..]));
         record = new CaptureRecord
         {
-            Bytes = body.Slice(20, (int)captured),
+            Bytes = body.Slice(PacketHeaderBytes, (int)captured),
             TimestampNs = _lastTimestampNs,
             OriginalLength = U32(body[16..]),
             LinkType = from.LinkType,
-            InterfaceId = id,
+            InterfaceId = (int)id,
         };
         return true;
     }
 
-    /// <summary>A simple packet has no time: it takes the one before it.</summary>
+    /// <summary>A simple packet belongs to the first interface and says neither its time nor how much of it was kept.</summary>
     private bool TryReadSimple(ReadOnlySpan<byte> body, out CaptureRecord record)
     {
         record = default;
@@ -189,29 +266,27 @@ internal sealed class PcapngReader : CaptureReader
             return Fail("a simple packet block is too short, or comes before any interface");
         }
 
+        PcapngInterface from = _interfaces[0];
         uint original = U32(body);
-        uint snap = _interfaces[0].SnapLength == 0 ? uint.MaxValue : _interfaces[0].SnapLength;
-        uint captured = Math.Min(Math.Min(original, snap), (uint)body.Length - 4);
+        uint captured = from.SnapLength == 0 ? original : Math.Min(original, from.SnapLength);
+        if (!IsBelievable(captured, body.Length - 4))
+        {
+            return false;
+        }
+
         record = new CaptureRecord
         {
-            Bytes = body.Slice(4, (int)Math.Min(captured, MaxRecordBytes)),
+            Bytes = body.Slice(4, (int)captured),
             TimestampNs = _lastTimestampNs,
             OriginalLength = original,
-            LinkType = _interfaces[0].LinkType,
+            LinkType = from.LinkType,
         };
         return true;
     }
 
-    private static UInt128 Power10(int exponent)
-    {
-        UInt128 power = 1;
-        for (int i = 0; i < exponent; i++)
-        {
-            power *= 10;
-        }
-
-        return power;
-    }
+    private bool IsBelievable(uint captured, int available) =>
+        (captured <= available && captured <= MaxRecordBytes) ||
+        Fail($"a packet block claims {captured} captured bytes and has {available}; at most {MaxRecordBytes} are believed");
 
     private uint U32(ReadOnlySpan<byte> bytes) =>
         _isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
