@@ -19,7 +19,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     /// <summary>State, and the marks that rule a short way out; the bytes between may be anything.</summary>
     private const uint PlainStandingMask =
-        0xFF | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
+        PlainStanding | 0xFF | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
+
+    /// <summary>Established, and both ends have acknowledged: after a simultaneous open one may not have.</summary>
+    private const uint PlainStanding =
+        (uint)FlowState.TcpEstablished | (((uint)TcpMarks.HasAcknowledged * 3) << 24);
 
     /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
     private const uint PlainHeaderMask = 0x17F0;
@@ -177,7 +181,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         byte* l4 = p->Data + p->L4Offset;
         uint standing = *(uint*)&entry->State;
         uint header = *(ushort*)(l4 + 12) & PlainHeaderMask;
-        bool isPlain = (standing & PlainStandingMask) == (uint)FlowState.TcpEstablished &&
+        bool isPlain = (standing & PlainStandingMask) == PlainStanding &&
             (header == 0x1050 || (header == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
         if (!isPlain)
         {

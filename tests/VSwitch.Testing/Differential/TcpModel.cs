@@ -402,7 +402,8 @@ internal sealed class TcpModel(TcpVariations variations)
             return Outside(segment, kind);
         }
 
-        if (isOld || isAckOld || isFixed)
+        bool passesLate = kind == Kind.Ack && State == TcpModelState.Established && Varies(TcpVariations.LateAcks);
+        if (((isOld || isAckOld) && !passesLate) || isFixed)
         {
             return TcpModelVerdict.Pass;
         }

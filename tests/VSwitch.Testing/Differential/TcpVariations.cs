@@ -33,6 +33,9 @@ internal enum TcpVariations
     /// <summary>A SYN opens anew whenever the old connection is over.</summary>
     Reopening = 256,
 
+    /// <summary>A late ACK of an established connection moves what it moves forward.</summary>
+    LateAcks = 512,
+
     /// <summary>The switch.</summary>
-    All = 511,
+    All = 1023,
 }
