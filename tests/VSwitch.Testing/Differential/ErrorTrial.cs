@@ -28,7 +28,7 @@ internal sealed class ErrorTrial : TrialConversation
         TrialStep step = _subject.History[Random.Next(_subject.History.Count)];
         byte[] quoted = [.. step.Frame.Bytes];
         int receiver = 1 - step.Frame.Sender;
-        TrialTraits traits = TrialTraits.Error;
+        TrialTraits traits = TrialTraits.None;
         string what = "error";
         bool isThird = Chance(8);
         TrialEnd sender = isThird ? _third : Ends[receiver];
@@ -63,6 +63,7 @@ internal sealed class ErrorTrial : TrialConversation
                 break;
             case 5:
                 quoted[14] ^= 0x20;
+                traits |= TrialTraits.QuoteOfAnotherVersion;
                 what = "error that quotes another version";
                 break;
             default:

@@ -14,10 +14,7 @@ internal sealed class TcpTrial : TrialConversation
     private readonly TrialOddSegments _odd;
     private bool _isOver;
 
-    /// <summary>The connection as the kernel tracks it.</summary>
-    internal TcpModel Kernel { get; } = new(TcpVariations.None);
-
-    internal TcpModel Switch { get; } = new(TcpVariations.All);
+    private readonly TcpWitness _witness = new();
 
     public TcpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort, ushort service)
         : base(random, opener, other, gateway)
@@ -46,9 +43,9 @@ internal sealed class TcpTrial : TrialConversation
         return Build(segment, what, number, isOdd: false);
     }
 
-    public override bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => Kernel.Judge(frame.Segment!, frame.Traits, isAllowed);
+    internal override TcpVariations? Reason => _witness.Reason;
 
-    public override bool? SwitchWouldPass(TrialFrame frame, bool isAllowed) => Switch.Judge(frame.Segment!, frame.Traits, isAllowed);
+    public override string? Witness(TrialStep step) => _witness.Judge(step);
 
     private TrialFrame Build(TrialSegment segment, string what, uint number, bool isOdd)
     {

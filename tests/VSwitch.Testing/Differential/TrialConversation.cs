@@ -36,7 +36,7 @@ public enum TrialTraits
     ErrorFromAThird = 16,
     EchoWithCode = 32,
     AddressMaskRequest = 64,
-    Error = 128,
+    QuoteOfAnotherVersion = 128,
     Malformed = 256,
 }
 
@@ -70,11 +70,12 @@ public abstract class TrialConversation
     /// <summary>The conversation whose state judges its frames: itself, but for errors about another one.</summary>
     public virtual TrialConversation Subject => this;
 
-    /// <summary>What the model of the kernel says of a frame; null where there is none.</summary>
-    public virtual bool? KernelWouldPass(TrialFrame frame, bool isAllowed) => null;
+    /// <summary>Shows what became of a frame to whatever can tell reasons.</summary>
+    /// <returns>What is wrong with what it expected of the kernel or of the switch; null when it was right.</returns>
+    public virtual string? Witness(TrialStep step) => null;
 
-    /// <summary>What the model of the kernel says of a frame; null where there is none.</summary>
-    public virtual bool? SwitchWouldPass(TrialFrame frame, bool isAllowed) => null;
+    /// <summary>The variation of the switch that is the reason why the last frame's verdicts differ; null when none is.</summary>
+    internal virtual TcpVariations? Reason => null;
 
     private protected Random Random { get; }
 

@@ -2,21 +2,36 @@ using VSwitch.DataPlane.Pipeline;
 
 namespace VSwitch.Testing.Differential;
 
-/// <summary>A frame on which kernel and switch do not agree.</summary>
-public sealed record TrialDisagreement(TrialFrame Frame, bool KernelPasses, DropReason SwitchReason)
-{
-    /// <summary>What came before on the same conversation.</summary>
-    public IReadOnlyList<TrialStep> Past => Frame.Conversation.Subject.History;
-}
-
 /// <summary>A difference between the kernel and the switch that is meant to be.</summary>
-/// <param name="Name">Its name in tests/README.md.</param>
-/// <param name="Explains">True when it is the reason of a disagreement.</param>
-public sealed record TrialDifference(string Name, Func<TrialDisagreement, bool> Explains)
+/// <param name="Name">Its name in the table of tests/README.md, where its reason stands.</param>
+/// <param name="Explains">True when it is the reason why a frame's verdicts differ.</param>
+public sealed record TrialDifference(string Name, Func<TrialStep, bool> Explains)
 {
-    /// <summary>All of them; each stands in the table of tests/README.md with its reason.</summary>
+    /// <summary>All of them.</summary>
     public static IReadOnlyList<TrialDifference> All { get; } =
     [
-        new("transport-checksum", d => !d.KernelPasses && d.Frame.Traits.HasFlag(TrialTraits.WrongTransportChecksum)),
+        Tcp("synack-must-acknowledge", TcpVariations.SynAckFits),
+        Tcp("reset-must-fit", TcpVariations.Resets),
+        Tcp("beyond-the-window", TcpVariations.Window),
+        Tcp("late-ack", TcpVariations.LateAcks),
+        Tcp("window-units", TcpVariations.WindowUnits),
+        Tcp("syn-remembered", TcpVariations.SynMemory),
+        Tcp("syn-restart", TcpVariations.Restart),
+        Tcp("reopened", TcpVariations.Reopening),
+        Tcp("last-hop", TcpVariations.HopFirst),
+        Tcp("tcp-checksum", TcpVariations.NoChecksum),
+        new("checksum", step => IsNotTcp(step) && !step.KernelPasses && Has(step, TrialTraits.WrongTransportChecksum)),
+        new("echo-code", step => Has(step, TrialTraits.EchoWithCode) && (!step.KernelPasses || step.SwitchReason == DropReason.ConnectionInvalid)),
+        new("mask-request", step => step.KernelPasses && Has(step, TrialTraits.AddressMaskRequest) && step.SwitchReason == DropReason.ConnectionInvalid),
+        new("short-quote", step => step.KernelPasses && Has(step, TrialTraits.ShortQuote) && step.SwitchReason == DropReason.MalformedL4),
+        new("quote-checksum", step => step.KernelPasses && Has(step, TrialTraits.WrongQuoteChecksum) && step.SwitchReason == DropReason.MalformedL4),
+        new("quote-version", step => step.KernelPasses && Has(step, TrialTraits.QuoteOfAnotherVersion) && step.SwitchReason == DropReason.MalformedL4),
+        new("error-by-a-third", step => step.KernelPasses && Has(step, TrialTraits.ErrorFromAThird) && step.SwitchReason == DropReason.ConnectionInvalid),
     ];
+
+    private static TrialDifference Tcp(string name, TcpVariations variation) => new(name, step => step.Frame.Conversation.Reason == variation);
+
+    private static bool IsNotTcp(TrialStep step) => step.Frame.Segment is null;
+
+    private static bool Has(TrialStep step, TrialTraits trait) => (step.Frame.Traits & trait) != 0;
 }
