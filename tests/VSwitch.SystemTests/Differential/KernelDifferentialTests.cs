@@ -15,7 +15,7 @@ namespace VSwitch.SystemTests.Differential;
 /// nftables: the same verdict for each, but for the differences that tests/README.md lists.</summary>
 public class KernelDifferentialTests(ITestOutputHelper output)
 {
-    private const int FrameCount = 40_000;
+    private const int FrameCount = 120_000;
     private const int BatchCount = 64;
     private const int FramesOfAPolicy = 8_000;
     private const long FrameNs = 1000;

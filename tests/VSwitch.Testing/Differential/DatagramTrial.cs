@@ -54,6 +54,10 @@ internal sealed class DatagramTrial : TrialConversation
                 return Frame(sender, builder.Protocol(17).Payload(new byte[7]), "UDP cut short", traits);
             case 5 when IsV6:
                 return Frame(sender, builder.DestinationOptions().Udp(from, to).Payload(length), "UDP behind destination options", traits);
+            case 6:
+                // In the name of another one of its subnet.
+                TrialEnd forged = Ends[sender] with { Address = Ends[sender].Address with { Bits = Ends[sender].Address.Bits + 100 } };
+                return Frame(sender, Begin(forged, Ends[1 - sender].Address, number).Udp(from, to).Payload(length), "UDP from a foreign address", traits);
             default:
                 return Frame(sender, builder.Udp(from, to).Payload(length), "UDP", traits);
         }

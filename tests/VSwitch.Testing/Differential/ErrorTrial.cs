@@ -28,7 +28,7 @@ internal sealed class ErrorTrial : TrialConversation
         TrialStep step = _subject.History[Random.Next(_subject.History.Count)];
         byte[] quoted = [.. step.Frame.Bytes];
         int receiver = 1 - step.Frame.Sender;
-        TrialTraits traits = TrialTraits.None;
+        TrialTraits traits = step.Frame.Traits & TrialTraits.EchoWithCode;
         string what = "error";
         bool isThird = Chance(8);
         TrialEnd sender = isThird ? _third : Ends[receiver];
@@ -38,6 +38,14 @@ internal sealed class ErrorTrial : TrialConversation
         int header = IsV6 ? 40 : 20;
         switch (Random.Next(14))
         {
+            case 6 when History.Count > 0:
+                // An error about an error (RFC 1122 3.2.2): by the end that got the first one.
+                quoted = [.. History[0].Frame.Bytes];
+                receiver = 1 - History[0].Frame.Sender;
+                (sender, destination, quoteBytes) = (Ends[receiver], Ends[1 - receiver].Address, Math.Max(quoteBytes, header + 8));
+                traits &= ~TrialTraits.ErrorFromAThird;
+                what = "error about an error";
+                break;
             case 0:
                 quoteBytes = header + Random.Next(8);
                 traits |= TrialTraits.ShortQuote;
@@ -49,7 +57,8 @@ internal sealed class ErrorTrial : TrialConversation
                 what = "error with a wrong quoted header checksum";
                 break;
             case 2:
-                quoted[14 + header + 1] ^= 0x55;
+                // The low byte of the source port, of the identifier, or of what stands there.
+                quoted[14 + header + (_subject is QueryTrial ? 5 : 1)] ^= 0x55;
                 what = "error about another port";
                 break;
             case 3:

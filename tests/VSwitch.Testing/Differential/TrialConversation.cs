@@ -38,6 +38,7 @@ public enum TrialTraits
     AddressMaskRequest = 64,
     QuoteOfAnotherVersion = 128,
     Malformed = 256,
+    Sctp = 512,
 }
 
 /// <summary>What both sides did with a frame.</summary>

@@ -19,8 +19,9 @@ public sealed record TrialDifference(string Name, Func<TrialStep, bool> Explains
         Tcp("syn-restart", TcpVariations.Restart),
         Tcp("reopened", TcpVariations.Reopening),
         Tcp("last-hop", TcpVariations.HopFirst),
-        Tcp("tcp-checksum", TcpVariations.NoChecksum),
-        new("checksum", step => IsNotTcp(step) && !step.KernelPasses && Has(step, TrialTraits.WrongTransportChecksum)),
+        new("transport-checksum", step => step.Frame.Conversation.Reason == TcpVariations.NoChecksum ||
+            (IsNotTcp(step) && !step.KernelPasses && Has(step, TrialTraits.WrongTransportChecksum))),
+        new("sctp-chunks", step => !step.KernelPasses && Has(step, TrialTraits.Sctp)),
         new("echo-code", step => Has(step, TrialTraits.EchoWithCode) && (!step.KernelPasses || step.SwitchReason == DropReason.ConnectionInvalid)),
         new("mask-request", step => step.KernelPasses && Has(step, TrialTraits.AddressMaskRequest) && step.SwitchReason == DropReason.ConnectionInvalid),
         new("short-quote", step => step.KernelPasses && Has(step, TrialTraits.ShortQuote) && step.SwitchReason == DropReason.MalformedL4),

@@ -14,7 +14,7 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
         int sender = random.Next(2);
         (TcpSide self, TcpSide peer) = (sides[sender], sides[1 - sender]);
         ushort window = self.Window;
-        switch (random.Next(16))
+        switch (random.Next(19))
         {
             case 0 or 1 or 2:
                 return (sent[^(1 + random.Next(Math.Min(4, sent.Count)))], "retransmission");
@@ -42,6 +42,14 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
             case 13:
                 return (Make(sender, Ack, self.Next, peer.Acknowledged, 0, window, Blocks(peer)), "odd SACK");
             case 14:
+                uint edge = peer.Edge + (uint)random.Next(-3, 4) + (Chance(2) ? 0 : (uint)random.Next(1 << peer.Scale));
+                return (Make(sender, Ack, edge, peer.Next, random.Next(2), window, []), "data at the edge of the window");
+            case 15:
+                uint late = self.Next - ((uint)peer.Window << peer.Scale) + (uint)random.Next(-3, 4);
+                return (Make(sender, Ack, late, peer.Next, random.Next(2), window, []), "data at the lower edge of the window");
+            case 16:
+                return (Make(sender, Ack, self.Next, peer.Next - 66_000 + (uint)random.Next(-3, 4), random.Next(2) * 100, window, []), "acknowledgement at its lower edge");
+            case 17:
                 byte[] options = new byte[4 * (1 + random.Next(5))];
                 random.NextBytes(options);
                 return (Make(sender, Chance(2) ? Ack : Syn, self.Next, peer.Next, 0, window, options), "odd options");

@@ -56,8 +56,8 @@ public static class TrialPolicy
     {
         Name = "base",
         Vpc = "v",
-        Ingress = [.. Both(6, 80, 90), .. Both(17, 1000, 1003), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
-        Egress = [.. Both(6, 1, 65535), .. Both(17, 1000, 1015), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
+        Ingress = [.. Both(6, 80, 90), .. Both(132, 80, 90), .. Both(17, 1000, 1003), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
+        Egress = [.. Both(6, 1, 65535), .. Both(132, 1, 65535), .. Both(17, 1000, 1015), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
     };
 
     private static RuleConfig Marker => TestTopologies.Rule("10.0.0.0/16", 17, MarkerPort, MarkerPort);

@@ -35,7 +35,7 @@ public sealed class TrialTraffic
         TrialFrame frame = conversation.Next(++_number);
         if (conversation.IsOver || conversation.PartedBy is not null || IsRefused(conversation))
         {
-            if (conversation is TcpTrial or DatagramTrial)
+            if (conversation is not ErrorTrial)
             {
                 _past.Add(conversation);
             }
@@ -72,21 +72,21 @@ public sealed class TrialTraffic
                 return new DatagramTrial(_random, first, second, gateway, 17, NextPort(), service);
             case < 79:
                 return Shared(first, second, gateway, service);
-            case < 88:
+            case < 81:
+                return new SctpTrial(_random, first, second, gateway, NextPort(), service);
+            case < 89:
                 return new QueryTrial(_random, first, second, gateway, NextPort());
             default:
-                EniConfig third = _config.Enis.Single(eni => eni.Name != first.Port && eni.Name != second.Port);
-                IEnumerable<TrialConversation> same = _live.Concat(_past.TakeLast(200)).Where(c => c is TcpTrial or DatagramTrial && c.History.Count > 0);
-                List<TrialConversation> subjects = [.. same];
+                List<TrialConversation> subjects = [.. _live.Concat(_past.TakeLast(200)).Where(c => c is not ErrorTrial && c.History.Count > 0)];
                 return subjects.Count == 0
                     ? new DatagramTrial(_random, first, second, gateway, 17, NextPort(), service)
-                    : MakeErrors(subjects[_random.Next(subjects.Count)], gateway, third);
+                    : MakeErrors(subjects[_random.Next(subjects.Count)], gateway);
         }
     }
 
-    private ErrorTrial MakeErrors(TrialConversation subject, MacAddress gateway, EniConfig third)
+    private ErrorTrial MakeErrors(TrialConversation subject, MacAddress gateway)
     {
-        third = _config.Enis.Single(eni => subject.Ends.All(end => end.Port != eni.Name));
+        EniConfig third = _config.Enis.Single(eni => subject.Ends.All(end => end.Port != eni.Name));
         return new ErrorTrial(_random, subject, End(third, subject.Ends[0].Address.IsV6), gateway);
     }
 
