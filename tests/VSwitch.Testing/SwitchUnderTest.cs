@@ -63,9 +63,10 @@ public sealed class SwitchUnderTest : IDisposable
             : after.Consumed > before.Consumed ? OutcomeKind.Consumed
             : after.Dropped > before.Dropped ? OutcomeKind.Dropped : OutcomeKind.Held;
         long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped;
-        if (after.ReceivedPackets != ended)
+        int held = Workers.HeldOf(number);
+        if (after.ReceivedPackets != ended + held)
         {
-            throw new InvalidOperationException($"port {port}: received {after.ReceivedPackets}, ended {ended}");
+            throw new InvalidOperationException($"port {port}: received {after.ReceivedPackets}, ended {ended}, held {held}");
         }
 
         return new ReferenceOutcome(kind, _drops.Reason, [.. _sent]);

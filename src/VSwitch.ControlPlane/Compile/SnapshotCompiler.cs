@@ -46,17 +46,21 @@ public sealed unsafe class SnapshotCompiler
         var groups = new SecurityGroupCompiler(_config);
         var sets = _config.Enis.Select(eni => groups.SetsOf(eni.SecurityGroups)).ToArray();
         string[] names = new string[_numbers.PortCount];
+        byte[][] hostNames = new byte[_numbers.PortCount][];
         Array.Fill(names, "(removed)");
+        Array.Fill(hostNames, []);
         names[0] = "internet";
         foreach (EniConfig eni in _config.Enis)
         {
             names[_numbers.PortOf(eni.Name)] = eni.Name;
+            hostNames[_numbers.PortOf(eni.Name)] = DhcpCompiler.HostNameOf(eni);
         }
 
         var snapshot = new ForwardingSnapshot(
             _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
         {
             PortNames = names,
+            HostNames = hostNames,
             MacToPort = new NativeMap(_config.Enis.Select(e => Pair(Raw.Mac(e.Mac), _numbers.PortOf(e.Name))).ToArray()),
             Ip4ToPort = new NativeMap(Addresses(isV6: false)
                 .Select(a => Pair(ForwardingSnapshot.Ip4Key(a.Vpc, Raw.Ip4(a.Address)), a.Port)).ToArray()),
@@ -124,6 +128,7 @@ public sealed unsafe class SnapshotCompiler
             Vpc = vpcNumber,
             Router4 = range4 is IpPrefix p4 ? Raw.Ip4(FirstHost(p4)) : 0,
             Router6 = range6 is IpPrefix p6 ? Raw.Ip6(FirstHost(p6)) : default,
+            Dhcp = DhcpCompiler.Compile(vpc, subnet),
             Routes = new RouteTable(
                 [.. LongestFirst(routes, isV6: false).Select(r => new Route4(Raw.Prefix4(r.Destination), Target(r, out ushort port), port))],
                 [.. LongestFirst(routes, isV6: true).Select(r => new Route6(Raw.Prefix6(r.Destination), Target(r, out ushort port), port))]),

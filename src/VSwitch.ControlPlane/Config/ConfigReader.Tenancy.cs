@@ -14,6 +14,7 @@ public static partial class ConfigReader
             Cidrs = map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a range, like 10.0.0.0/16"),
             Subnets = ReadAll(map, "subnets", n => ReadSubnet(n, errors)),
             RouteTables = ReadAll(map, "routeTables", n => ReadRouteTable(n, errors)),
+            Dhcp = ReadDhcp(map, errors),
             Position = node.Position,
         };
         map.Finish();
@@ -28,6 +29,7 @@ public static partial class ConfigReader
             Name = map.Required("name"),
             Cidrs = map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a range, like 10.0.1.0/24"),
             RouteTable = map.Text("routeTable"),
+            Dhcp = ReadDhcp(map, errors),
             Position = node.Position,
         };
         map.Finish();

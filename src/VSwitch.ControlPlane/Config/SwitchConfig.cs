@@ -148,6 +148,9 @@ public sealed record VpcConfig
     /// <summary>Its route tables.</summary>
     public IReadOnlyList<RouteTableConfig> RouteTables { get; init; } = [];
 
+    /// <summary>What its guests are told by DHCP; null = the defaults.</summary>
+    public DhcpConfig? Dhcp { get; init; }
+
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }
 }
@@ -163,6 +166,9 @@ public sealed record SubnetConfig
 
     /// <summary>Its route table; null = the VPC's main one.</summary>
     public string? RouteTable { get; init; }
+
+    /// <summary>What its guests are told by DHCP; null = as the VPC says.</summary>
+    public DhcpConfig? Dhcp { get; init; }
 
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }

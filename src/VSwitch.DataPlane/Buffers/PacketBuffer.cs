@@ -29,6 +29,10 @@ public unsafe struct PacketBuffer
     /// <summary>Port on which it leaves; set by the pipeline.</summary>
     [FieldOffset(14)] public ushort OutPort;
 
+    /// <summary>Of a fragment, from the worker where its datagram's fragments meet until it leaves: the datagram's slot in that
+    /// worker's table. The same bytes as <see cref="OutPort"/>, which has no meaning before that.</summary>
+    [FieldOffset(14)] public ushort Datagram;
+
     /// <summary>IPv4 connection key (16 bytes, see FlowKey); the IPv6 key is in the scratch line.</summary>
     [FieldOffset(16)] public ulong KeyLow;
 

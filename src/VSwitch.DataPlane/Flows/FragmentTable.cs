@@ -1,93 +1,55 @@
 using VSwitch.DataPlane.Buffers;
-using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Flows;
 
-/// <summary>What names the fragments of one packet (RFC 791 section 3.2, RFC 8200 section 4.5) in one space.</summary>
-public readonly record struct FragmentKey(RawIp6 Source, RawIp6 Destination, uint Identification, ushort Space, byte Protocol, byte IsV6);
-
-/// <summary>Which connection the first fragment of a packet belongs to, and which worker has it, so that the later ones
-/// follow (semantics.md decision 13). Fixed size, four entries a set, the oldest gives way. Owner: one worker.</summary>
+/// <summary>Which connection the later fragments of a datagram follow (semantics.md decision 13), at the worker that owns the
+/// connection. It has one entry for each slot of the datagram tables, which no two workers use at once: so what it remembers
+/// does not depend on how many workers there are, and an entry is good for as long as its datagram is known. Owner: one worker.
+/// </summary>
 public sealed unsafe class FragmentTable : IDisposable
 {
-    /// <summary>How long later fragments may take, milliseconds: Linux's net.ipv4.ipfrag_time.</summary>
-    public const uint LifetimeMs = 30_000;
-
-    private const int SetCount = 1024;
-    private const int Ways = 4;
     private readonly HugeMemory _memory;
-    private readonly Entry* _entries;
+    private readonly FragmentOwner* _owners;
 
     /// <summary>Makes an empty table.</summary>
     public FragmentTable()
     {
-        _memory = new HugeMemory(SetCount * Ways * (nuint)sizeof(Entry));
-        _entries = (Entry*)_memory.Address;
+        _memory = new HugeMemory(DatagramTable.Capacity * (nuint)sizeof(FragmentOwner));
+        _owners = (FragmentOwner*)_memory.Address;
     }
 
-    private struct Entry
+    /// <summary>The entry of a datagram's slot.</summary>
+    public FragmentOwner* At(int slot) => _owners + slot;
+
+    /// <summary>The entry, if it is still this datagram's; else null.</summary>
+    public FragmentOwner* Find(int slot, in FragmentKey key) => _owners[slot].Key == key ? _owners + slot : null;
+
+    /// <summary>A first fragment came: what was there before is forgotten, and there is no connection yet.</summary>
+    public FragmentOwner* Begin(int slot, in FragmentKey key)
     {
-        public FragmentKey Key;
-        public FragmentOwner Owner;
-        public uint DeadlineMs;
-        public int Used;
-    }
-
-    /// <summary>Remembers a first fragment.</summary>
-    public void Remember(in FragmentKey key, in FragmentOwner owner, uint nowMs)
-    {
-        Entry* set = SetOf(key);
-        Entry* victim = set;
-        for (int i = 0; i < Ways; i++)
-        {
-            Entry* e = set + i;
-            if (e->Used == 0 || e->Key == key)
-            {
-                victim = e;
-                break;
-            }
-
-            if ((int)(e->DeadlineMs - victim->DeadlineMs) < 0)
-            {
-                victim = e;
-            }
-        }
-
-        *victim = new Entry { Key = key, Owner = owner, DeadlineMs = nowMs + LifetimeMs, Used = 1 };
-    }
-
-    /// <summary>Finds what a later fragment follows.</summary>
-    public bool TryFind(in FragmentKey key, uint nowMs, out FragmentOwner owner)
-    {
-        Entry* set = SetOf(key);
-        for (int i = 0; i < Ways; i++)
-        {
-            Entry* e = set + i;
-            if (e->Used != 0 && e->Key == key)
-            {
-                owner = e->Owner;
-                return (int)(nowMs - e->DeadlineMs) < 0;
-            }
-        }
-
-        owner = default;
-        return false;
+        _owners[slot] = new FragmentOwner { Key = key, Number = FlowIndex.NotFound };
+        return _owners + slot;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
-
-    private Entry* SetOf(in FragmentKey key)
-    {
-        ulong hash = (key.Source.First ^ key.Source.Second ^ ((ulong)key.Identification << 32)) * 0x9E37_79B9_7F4A_7C15UL;
-        hash = (hash ^ key.Destination.First ^ key.Destination.Second ^ key.Space ^ ((ulong)key.Protocol << 16)) * 0xD6E8_FEB8_6659_FD93UL;
-        return _entries + ((hash >> 54) * Ways);
-    }
 }
 
-/// <summary>Where the connection of a fragmented packet is.</summary>
-/// <param name="Worker">The worker that has it.</param>
-/// <param name="Number">The entry's number in that worker's table.</param>
-/// <param name="Hash">The entry's hash: a slot that was used again since then has another one.</param>
-/// <param name="KeyHigh">High half of its key: likewise.</param>
-public readonly record struct FragmentOwner(int Worker, int Number, uint Hash, ulong KeyHigh);
+/// <summary>Where the connection of a fragmented datagram is.</summary>
+public struct FragmentOwner
+{
+    /// <summary>The datagram.</summary>
+    public FragmentKey Key;
+
+    /// <summary>High half of the connection's key: a slot of the connection table that was used again has another one.</summary>
+    public ulong KeyHigh;
+
+    /// <summary>The connection's number in the worker's table; negative while there is none.</summary>
+    public int Number;
+
+    /// <summary>The connection's hash: likewise.</summary>
+    public uint Hash;
+
+    /// <summary>The first fragment's place among the held packets while it is held; else 0.</summary>
+    public int HeldAt;
+}

@@ -15,7 +15,8 @@ public enum TcpVerdict : byte
     /// <summary>A SYN on a connection that is over: forget it, this is a new one.</summary>
     Reopen,
 
-    /// <summary>The only answer to a SYN is a RST: passes, and the connection is forgotten (semantics.md section 2.2).</summary>
+    /// <summary>A RST of either end while there is only a SYN: passes, and the connection is forgotten (semantics.md section
+    /// 2.2).</summary>
     Refused,
 }
 
@@ -217,9 +218,11 @@ public static unsafe class TcpTracker
             return AcknowledgesSyn(e, segment, r) || RemembersAck(e, segment) ? TcpVerdict.Refused : TcpVerdict.Invalid;
         }
 
-        if (e->State == SynSent && (e->Marks & TcpMarks.RememberedAck) != 0 && segment.Sequence == e->RememberedSequence)
+        if (e->State == SynSent)
         {
-            return TcpVerdict.Ignore;
+            // The opener gives up, or it answers an ACK that belongs to an older connection of the two ends.
+            bool answersAck = (e->Marks & TcpMarks.RememberedAck) != 0 && segment.Sequence == e->RememberedSequence;
+            return answersAck ? TcpVerdict.Ignore : segment.Sequence == e->End[d] ? TcpVerdict.Refused : TcpVerdict.Invalid;
         }
 
         if (isReply && RemembersAck(e, segment))

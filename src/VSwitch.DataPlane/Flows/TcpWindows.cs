@@ -114,15 +114,27 @@ public static unsafe class TcpWindows
 
         // While the receiver has sent nothing, there is nothing to hold the acknowledgment against.
         bool isKnown = e->MaxWindow[r] != 0;
-        bool isOutside = (int)(e->MaxEnd[d] - sequence) < 0 || (isKnown && (int)(e->End[r] - sack) < 0);
+        bool isBeyondWindow = (int)(e->MaxEnd[d] - sequence) < 0;
+        bool acksUnsent = isKnown && (int)(e->End[r] - sack) < 0;
 
         // A plain ACK of an established connection decides nothing and moves windows only forward: however old, it passes.
-        bool isLateJudged = isKnown && (e->State != FlowState.TcpEstablished || !segment.IsPlainAck);
+        bool isLateJudged = isKnown && (e->State != FlowState.TcpEstablished || !segment.IsPlainAck || isBeyondWindow);
         bool isLate = isLateJudged && ((int)(end - (e->End[d] - Window(e, r))) < 0 ||
             (int)(sack - (e->End[r] - Math.Max(Window(e, d), LeastAckWindow))) < 0);
-        if ((isOutside || isLate) && ((e->Marks & TcpMarks.Liberal) == 0 || isReset))
+        if ((isBeyondWindow || acksUnsent || isLate) && ((e->Marks & TcpMarks.Liberal) == 0 || isReset))
         {
-            return isOutside ? TcpFit.Outside : TcpFit.Late;
+            if (acksUnsent || (isBeyondWindow && (isLate || !isKnown || end - e->MaxEnd[d] >= Window(e, r))))
+            {
+                return TcpFit.Outside;
+            }
+
+            if (isBeyondWindow && moves)
+            {
+                // A sender that overruns the window a little: the receiver may take it, and will then acknowledge it.
+                e->End[d] = end;
+            }
+
+            return TcpFit.Late;
         }
 
         if (moves)

@@ -13,6 +13,7 @@ internal static unsafe class FrameWriter
     public const int Ip4Bytes = 20;
     public const int Ip6Bytes = 40;
     private const ushort DontFragment = 0x0040;
+    private const byte UdpProtocol = 17;
 
     public static void Ethernet(byte* frame, ulong destination, ulong source, ushort etherType)
     {
@@ -62,10 +63,40 @@ internal static unsafe class FrameWriter
     }
 
     /// <summary>Folded sum of an ICMPv6 message and its pseudo-header: all ones when the checksum is right.</summary>
-    public static ushort SumWithPseudoHeader6(byte* ip, byte* icmp, int bytes)
+    public static ushort SumWithPseudoHeader6(byte* ip, byte* icmp, int bytes) => SumWithPseudoHeader6(ip, icmp, bytes, 58);
+
+    /// <summary>The same for a transport of any protocol (RFC 8200 section 8.1).</summary>
+    public static ushort SumWithPseudoHeader6(byte* ip, byte* l4, int bytes, byte protocol)
     {
-        uint sum = InternetChecksum.SumRaw(ip + 8, 32) + InternetChecksum.SumRaw(icmp, bytes) +
-            BinaryPrimitives.ReverseEndianness((ushort)bytes) + (58u << 8);
+        uint sum = InternetChecksum.SumRaw(ip + 8, 32) + InternetChecksum.SumRaw(l4, bytes) +
+            BinaryPrimitives.ReverseEndianness((ushort)bytes) + ((uint)protocol << 8);
         return InternetChecksum.FoldRaw(sum);
     }
+
+    /// <summary>Folded sum of a UDP packet and its pseudo-header (RFC 768).</summary>
+    public static ushort SumOfUdp4(byte* ip, byte* udp, int bytes)
+    {
+        uint sum = InternetChecksum.SumRaw(ip + 12, 8) + InternetChecksum.SumRaw(udp, bytes) +
+            BinaryPrimitives.ReverseEndianness((ushort)bytes) + ((uint)UdpProtocol << 8);
+        return InternetChecksum.FoldRaw(sum);
+    }
+
+    /// <summary>A UDP header without its checksum.</summary>
+    public static void UdpHeader(byte* udp, ushort sourcePortRaw, ushort destinationPortRaw, int bytes)
+    {
+        *(ushort*)udp = sourcePortRaw;
+        *(ushort*)(udp + 2) = destinationPortRaw;
+        *(ushort*)(udp + 4) = BinaryPrimitives.ReverseEndianness((ushort)bytes);
+        *(ushort*)(udp + 6) = 0;
+    }
+
+    /// <summary>Fills in the checksum of a UDP packet behind its 20-byte IPv4 header; a sum of 0 is sent as FFFF.</summary>
+    public static void UdpChecksum4(byte* ip, byte* udp, int bytes) => SetUdpChecksum(udp, SumOfUdp4(ip, udp, bytes));
+
+    /// <summary>The same behind an IPv6 header (RFC 8200 section 8.1).</summary>
+    public static void UdpChecksum6(byte* ip, byte* udp, int bytes) =>
+        SetUdpChecksum(udp, SumWithPseudoHeader6(ip, udp, bytes, UdpProtocol));
+
+    private static void SetUdpChecksum(byte* udp, ushort sum) =>
+        *(ushort*)(udp + 6) = sum == ushort.MaxValue ? ushort.MaxValue : (ushort)~sum;
 }

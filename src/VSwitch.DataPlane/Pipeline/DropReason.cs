@@ -52,8 +52,10 @@ public enum DropReason : byte
     ConnectionInvalid,
     /// <summary>The connection table has no room for a new connection.</summary>
     ConnectionTableFull,
-    /// <summary>A later fragment whose first fragment was not seen.</summary>
+    /// <summary>A later fragment whose first fragment was not seen in time, or was dropped.</summary>
     FragmentUnmatched,
+    /// <summary>A fragment that overlaps or repeats another of its datagram, or does not fit it (RFC 5722).</summary>
+    FragmentOverlap,
     /// <summary>The destination EIP is not bound, or the source has no EIP to go out by.</summary>
     EipUnbound,
     /// <summary>Over the EIP's bandwidth.</summary>

@@ -22,6 +22,7 @@ internal sealed unsafe class EgressQueues : IDisposable
     {
         public int Count;
         public int IsTouched;
+        public int HasLong;
         public fixed long Packets[PacketPipeline<NoTrace>.MaxBurst];
     }
 
@@ -56,6 +57,17 @@ internal sealed unsafe class EgressQueues : IDisposable
 
         queue->Packets[queue->Count++] = (long)p;
         return queue->Count == PacketPipeline<NoTrace>.MaxBurst;
+    }
+
+    /// <summary>Says that a packet which is longer than the port takes is about to be added.</summary>
+    public void MarkLong(int port) => _queues[port].HasLong = 1;
+
+    /// <summary>True when such a packet was added since the last call.</summary>
+    public bool TakeLong(int port)
+    {
+        bool hasLong = _queues[port].HasLong != 0;
+        _queues[port].HasLong = 0;
+        return hasLong;
     }
 
     public PacketBuffer** Packets(int port, out int count)

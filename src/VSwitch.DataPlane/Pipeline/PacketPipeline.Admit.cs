@@ -16,6 +16,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         // TryHit may have dropped or sent the packet only when it said so; here it is untouched.
+        if (TryHandleDhcp(p))
+        {
+            return;
+        }
+
         DropReason reason = CheckStateless<TAddress, TFamily>(p, out bool isRouted, out bool isLocal);
         if (_tracer.IsEnabled)
         {
@@ -30,7 +35,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             AnswerLocal(p);
         }
-        else if ((p->Flags & PacketFlags.IcmpError) != 0)
+        else if ((p->Flags & PacketFlags.Fragment) != 0 && IsMeetingWorker(p))
+        {
+            Meet<TAddress, TFamily>(p, isRouted);
+        }
+        else
+        {
+            Proceed<TAddress, TFamily>(p, isRouted);
+        }
+    }
+
+    /// <summary>Order of checks, section 4, for a packet that passed sections 2 and 3 (a fragment, 9 too).</summary>
+    private void Proceed<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if ((p->Flags & (PacketFlags.Fragment | PacketFlags.LaterFragment)) == PacketFlags.Fragment)
+        {
+            _fragments.Begin(p->Datagram, FragmentKeyOf(p));
+        }
+
+        if ((p->Flags & PacketFlags.IcmpError) != 0)
         {
             Relate<TAddress, TFamily>(p, isRouted);
         }
@@ -56,6 +81,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         DropReason reason = Refresh<TAddress, TFamily>(p, entry, isRouted, out bool isGone);
+        if (reason == DropReason.NeighborUnresolved)
+        {
+            HoldForNeighbor(p);
+            return true;
+        }
+
         if (reason != DropReason.None)
         {
             Drop(p, reason);
@@ -104,6 +135,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Decision decision = default;
         DropReason reason = StillThere<TAddress, TFamily>(opening)
             ? Decide<TAddress, TFamily>(opening, out decision) : DropReason.SpoofedIp;
+        if (reason == DropReason.NeighborUnresolved)
+        {
+            // The way has changed to a next hop that is not known yet: the connection is still allowed.
+            return reason;
+        }
+
         if (reason != DropReason.None)
         {
             _connections.Remove(entry);
@@ -200,10 +237,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
-        if (reason == DropReason.None && p->L3Length > mtuBytes && IsTooLong(p, mtuBytes))
+        if (reason == DropReason.NeighborUnresolved)
         {
-            reason = DropReason.MtuExceeded;
+            HoldForNeighbor(p);
+            return;
+        }
+
+        if (reason == DropReason.NoRoute && isRouted && p->InPort != 0)
+        {
+            SendError(p, RouterError.NetUnreachable);
+        }
+
+        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
+        if (reason == DropReason.None && p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
+        {
+            return;
         }
 
         FlowEntry* entry = null;
@@ -294,70 +342,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 return IcmpRules.IsRequest(l4[0], isV6) && l4[1] == 0 ? FlowState.Icmp : FlowState.Free;
             default:
                 return FlowState.Other;
-        }
-    }
-
-    /// <summary>A later fragment goes the way of its first (semantics.md decision 13).</summary>
-    private void FollowFirstFragment<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
-        where TAddress : unmanaged, IEquatable<TAddress>
-        where TFamily : IAddressFamily<TAddress>
-    {
-        FlowTable table = (p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4;
-        FlowEntry* entry = null;
-        if (_fragments.TryFind(FragmentKeyOf(p), _nowMs, out FragmentOwner owner) && owner.Number >= 0)
-        {
-            entry = table.At(owner.Number);
-        }
-
-        bool isLive = entry != null && entry->Hash == owner.Hash && entry->KeyHigh == owner.KeyHigh &&
-            !Connections.IsExpired(entry, _nowMs);
-        if (!isLive)
-        {
-            Drop(p, DropReason.FragmentUnmatched);
-            return;
-        }
-
-        SetDirection<TAddress, TFamily>(p, entry);
-        DropReason reason = Refresh<TAddress, TFamily>(p, entry, isRouted, out bool isGone);
-        FlowAction* action = ActionOf(p, entry);
-        if (reason == DropReason.None && isGone)
-        {
-            reason = DropReason.FragmentUnmatched;
-        }
-        else if (reason == DropReason.None && action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1)
-        {
-            reason = DropReason.TtlExpired;
-        }
-        else if (reason == DropReason.None && p->L3Length > action->MtuBytes)
-        {
-            reason = DropReason.MtuExceeded;
-        }
-        else if (reason == DropReason.None && (action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
-        {
-            reason = DropReason.EipBandwidth;
-        }
-
-        if (reason != DropReason.None)
-        {
-            Drop(p, reason);
-            return;
-        }
-
-        Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);
-        Enqueue(p, action->OutPort);
-    }
-
-    /// <summary>A later fragment has no ports, so its key does not say which endpoint sent it; the connection's does.</summary>
-    private static void SetDirection<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry)
-        where TAddress : unmanaged, IEquatable<TAddress>
-        where TFamily : IAddressFamily<TAddress>
-    {
-        bool openerSwapped = (entry->Flags & FlowFlags.OpenerSwapped) != 0;
-        TAddress higherOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: true);
-        TAddress lowerOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: false);
-        if (higherOfPacket.Equals(lowerOfPacket))
-        {
-            p->Flags = openerSwapped ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
         }
     }
 }

@@ -109,9 +109,20 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
         }
 
-        if (isOnLink && _shared.Neighbors.Learn(address, isV6, mac))
+        if (!isOnLink)
+        {
+            return;
+        }
+
+        int version = _shared.Neighbors.Version;
+        if (_shared.Neighbors.Learn(address, isV6, mac))
         {
             _shared.MakeActionsStale();
+        }
+
+        if (_shared.Neighbors.Version != version && _shared.Held.Count > 0)
+        {
+            _steering?.WakeAll();
         }
     }
 
@@ -150,6 +161,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Asks for a neighbour on the internet side, at most once a second each.</summary>
     private void AskNeighbor(uint address)
     {
+        _askedNextHop = new RawIp6(address, 0);
         if (_internet.Own4.Length == 0 || !_shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000))
         {
             return;

@@ -16,6 +16,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         public int L3Offset;
         public int L4Offset;
+
+        /// <summary>Behind the quoted packet's last byte; what follows is padding or extensions (RFC 4884).</summary>
         public int EndOffset;
         public byte Protocol;
         /// <summary>An ICMP message that is no query: nothing is related to it.</summary>
@@ -26,8 +28,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Gives an error the key of the connection whose packet it quotes, in the direction that the error travels.</summary>
     private void KeyOfQuote(PacketBuffer* p)
     {
-        if ((p->Flags & PacketFlags.Fragment) != 0 || !TryReadQuote(p, out Quote quote) || quote.IsError ||
-            quote.IsLaterFragment)
+        if (!TryReadQuote(p, out Quote quote) || quote.IsError || quote.IsLaterFragment)
         {
             p->Flags |= PacketFlags.NoKey;
             p->KeyLow = 0;
@@ -61,7 +62,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             p->Hash = FlowKey.Hash(low, p->KeyHigh, _secretLow, _secretHigh);
         }
 
-        p->Flags |= swapped ? PacketFlags.Swapped : PacketFlags.None;
+        p->Flags = swapped ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
     }
 
     /// <summary>Turns the quoted addresses, as they were where the error was made, into those of the key.</summary>
@@ -123,12 +124,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
-            : p->L3Length > action->MtuBytes ? DropReason.MtuExceeded
-            : (action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action) ? DropReason.EipBandwidth
             : DropReason.None;
         if (refusal != DropReason.None)
         {
             Drop(p, refusal);
+            return;
+        }
+
+        if (p->L3Length > action->MtuBytes && RefuseTooLong(p, action->MtuBytes, action->OutPort))
+        {
+            return;
+        }
+
+        if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
+        {
+            Drop(p, DropReason.EipBandwidth);
             return;
         }
 
@@ -219,11 +229,22 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         quote.L4Offset = start + header;
+        quote.EndOffset = start + Math.Min(available, QuotedBytes(p, ip));
         quote.Protocol = ip[9];
         quote.IsLaterFragment = (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 6)) & 0x1FFF) != 0;
         quote.IsError = quote.Protocol == ParseStage.Icmp && !quote.IsLaterFragment &&
             !IcmpRules.IsQuery(p->Data[quote.L4Offset], isV6: false);
         return true;
+    }
+
+    /// <summary>Bytes of the quoted packet that the error can hold: by the packet's own length, and by the length that stands in
+    /// the error when extensions follow (RFC 4884 section 4: in words of 32 bits, in types 3, 11 and 12).</summary>
+    private static int QuotedBytes(PacketBuffer* p, byte* quoted)
+    {
+        byte* icmp = p->Data + p->L4Offset;
+        int total = BinaryPrimitives.ReverseEndianness(*(ushort*)(quoted + 2));
+        bool hasLength = *icmp is 3 or 11 or 12 && icmp[5] != 0;
+        return hasLength ? Math.Min(total, icmp[5] * 4) : total;
     }
 
     private static bool TryReadQuote6(PacketBuffer* p, byte* ip, int available, ref Quote quote)
@@ -242,7 +263,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 return false;
             }
 
-            quote.IsLaterFragment |= next == 44 && (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + offset + 2)) & 0xFFF8) != 0;
+            if (next == 44 && (BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + offset + 2)) & 0xFFF8) != 0)
+            {
+                // What follows is the middle of a packet: no header says more.
+                quote.IsLaterFragment = true;
+                return offset + 16 <= available;
+            }
+
             int bytes = next == 44 ? 8 : next == 51 ? (ip[offset + 1] + 2) * 4 : (ip[offset + 1] + 1) * 8;
             next = ip[offset];
             offset += bytes;

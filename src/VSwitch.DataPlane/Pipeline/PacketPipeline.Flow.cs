@@ -10,20 +10,18 @@ namespace VSwitch.DataPlane.Pipeline;
 /// one line of the table's index, one line of its entry, and an action that it shares with others.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private const PacketFlags NeedsAdmit =
-        PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.LaterFragment | PacketFlags.Fragment;
+    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
     private const int TrafficBytesBits = 22;
     private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
     private const uint CarryAtBytes = 0x3E_0000;
     private const uint CarryAtPackets = 1000u << TrafficBytesBits;
 
-    /// <summary>State, and the marks that rule a short way out; the bytes between may be anything.</summary>
-    private const uint PlainStandingMask =
-        PlainStanding | 0xFF | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
+    /// <summary>Both ends have acknowledged: their highest acknowledgments are known.</summary>
+    private const uint BothAcknowledged = 3 * (uint)TcpMarks.HasAcknowledged << 24;
 
-    /// <summary>Established, and both ends have acknowledged: after a simultaneous open one may not have.</summary>
-    private const uint PlainStanding =
-        (uint)FlowState.TcpEstablished | (((uint)TcpMarks.HasAcknowledged * 3) << 24);
+    /// <summary>State, and the marks that the short way asks for or that rule it out; the bytes between may be anything.</summary>
+    private const uint PlainStandingMask =
+        0xFF | BothAcknowledged | ((uint)(TcpMarks.RememberedSyn | TcpMarks.RememberedAck | TcpMarks.Liberal) << 24);
 
     /// <summary>Data offset, and FIN, SYN, RST, ACK of bytes 12 and 13 of the TCP header.</summary>
     private const uint PlainHeaderMask = 0x17F0;
@@ -146,9 +144,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
-        if (p->L3Length > action->MtuBytes && IsTooLong(p, action->MtuBytes))
+        if (p->L3Length > action->MtuBytes && RefuseTooLong(p, action->MtuBytes, action->OutPort))
         {
-            Drop(p, DropReason.MtuExceeded);
             return HitOutcome.Done;
         }
 
@@ -181,7 +178,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         byte* l4 = p->Data + p->L4Offset;
         uint standing = *(uint*)&entry->State;
         uint header = *(ushort*)(l4 + 12) & PlainHeaderMask;
-        bool isPlain = (standing & PlainStandingMask) == PlainStanding &&
+        bool isPlain = (standing & PlainStandingMask) == ((uint)FlowState.TcpEstablished | BothAcknowledged) &&
             (header == 0x1050 || (header == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
         if (!isPlain)
         {
@@ -407,12 +404,5 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         entry->BytesDown += entry->TrafficDown & TrafficBytesMask;
         entry->TrafficUp = 0;
         entry->TrafficDown = 0;
-    }
-
-    private void RememberFragment(PacketBuffer* p, FlowEntry* entry)
-    {
-        FlowTable table = (p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4;
-        var owner = new FragmentOwner(_pool.Worker, table.NumberOf(entry), entry->Hash, entry->KeyHigh);
-        _fragments.Remember(FragmentKeyOf(p), owner, _nowMs);
     }
 }

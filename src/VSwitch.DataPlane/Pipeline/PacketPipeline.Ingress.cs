@@ -72,13 +72,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if ((p->Flags & PacketFlags.IsV6) == 0)
         {
-            uint ports = Ports(p, out byte kind);
-            Key4(p, eni, port, ports, kind);
-            if ((p->Flags & PacketFlags.IcmpError) != 0)
-            {
-                KeyOfQuote(p);
-            }
-
+            KeyOther4(p, eni, port);
             Steer(p);
         }
         else if (IsNeighborDiscovery(p))
@@ -89,6 +83,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             Key6(p, eni);
             Steer(p);
+        }
+    }
+
+    private void KeyOther4(PacketBuffer* p, Eni* eni, int port)
+    {
+        uint ports = Ports(p, out byte kind);
+        Key4(p, eni, port, ports, kind);
+        if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
+        {
+            KeyOfQuote(p);
         }
     }
 
@@ -145,7 +149,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         uint ports = Ports(p, out byte kind);
-        if ((p->Flags & PacketFlags.IcmpError) != 0)
+        if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
         {
             KeyOfQuote(p);
             return;
@@ -221,7 +225,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (IcmpRules.IsError(*l4, isV6))
         {
-            p->Flags |= PacketFlags.IcmpError;
+            // A fragment of an error is related to nothing, but must meet the other fragments: it keeps its addresses as key.
+            bool isFragment = (p->Flags & PacketFlags.Fragment) != 0;
+            p->Flags |= isFragment ? PacketFlags.IcmpError | PacketFlags.NoKey : PacketFlags.IcmpError;
             return 0;
         }
 
@@ -261,36 +267,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        // Only a first fragment has ports. So all fragments go to the worker of their addresses, which learns from the first
-        // one who owns the connection, and sends the later ones there too.
-        int meeting = OwnerOf(p, p->KeyHigh & ~0xFFFF_FFFFUL);
+        // Only a first fragment has ports. So all fragments of a datagram go to one worker, whatever their connection is.
+        int meeting = MeetingWorker(p);
         if (meeting == _steering!.Self)
         {
-            SteerFragment(p);
+            AddLive(p);
         }
         else
         {
-            Give(p, meeting);
+            TryGive(p, meeting);
         }
-    }
-
-    private void SteerFragment(PacketBuffer* p)
-    {
-        FragmentKey key = FragmentKeyOf(p);
-        if ((p->Flags & PacketFlags.LaterFragment) != 0)
-        {
-            bool known = _fragments.TryFind(key, _nowMs, out FragmentOwner owner);
-            Give(p, known ? owner.Worker : _steering!.Self);
-            return;
-        }
-
-        int worker = OwnerOf(p, p->KeyHigh);
-        if (worker != _steering!.Self)
-        {
-            _fragments.Remember(key, new FragmentOwner(worker, FlowIndex.NotFound, 0, 0), _nowMs);
-        }
-
-        Give(p, worker);
     }
 
     private void Give(PacketBuffer* p, int worker)
@@ -299,14 +285,23 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             AddLive(p);
         }
-        else if (_steering.TryHandOver(p, worker))
-        {
-            _counters.HandedOver++;
-        }
         else
         {
-            Drop(p, DropReason.QueueFull);
+            TryGive(p, worker);
         }
+    }
+
+    /// <summary>Gives a packet to another worker; false when it had to be dropped.</summary>
+    private bool TryGive(PacketBuffer* p, int worker)
+    {
+        if (!_steering!.TryHandOver(p, worker))
+        {
+            Drop(p, DropReason.QueueFull);
+            return false;
+        }
+
+        _counters.HandedOver++;
+        return true;
     }
 
     private int OwnerOf(PacketBuffer* p, ulong keyHigh)
@@ -318,14 +313,5 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         return _steering!.OwnerOf(p->KeyLow, keyHigh);
-    }
-
-    private static FragmentKey FragmentKeyOf(PacketBuffer* p)
-    {
-        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
-        RawIp6 source = isV6 ? Ip6Family.Source(p) : new RawIp6(Ip4Family.Source(p), 0);
-        RawIp6 destination = isV6 ? Ip6Family.Destination(p) : new RawIp6(Ip4Family.Destination(p), 0);
-        return new FragmentKey(
-            source, destination, ParseStage.FragmentIdentification(p), p->InPort, p->Protocol, isV6 ? (byte)1 : (byte)0);
     }
 }

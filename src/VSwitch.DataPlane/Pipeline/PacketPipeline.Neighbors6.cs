@@ -19,6 +19,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const int LinkLayerOptionBytes = 8;
     private const ulong LinkLocalFirst = 0x80FE;
 
+    /// <summary>33:33:00:00:00:01, raw.</summary>
+    private const ulong AllNodesMac = 0x0100_0000_3333;
+
     /// <summary>ff02::1, raw.</summary>
     private static readonly RawIp6 AllNodes = new(0x02FF, 0x0100_0000_0000_0000);
 
@@ -68,6 +71,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (reason != DropReason.None)
         {
             Drop(p, reason);
+            return;
+        }
+
+        if (type == RouterSolicitation)
+        {
+            AnswerRouterSolicitation(p, source);
             return;
         }
 
@@ -121,7 +130,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         bool isProbe = asker == default;
         byte flags = (byte)((isRouter ? 0x80 : 0) | (isProbe ? 0 : 0x40) | 0x20);
-        ulong toMac = isProbe ? 0x0100_0000_3333UL : *(ulong*)(p->Data + 6) & MacMask;
+        ulong toMac = isProbe ? AllNodesMac : *(ulong*)(p->Data + 6) & MacMask;
         WriteNeighborMessage(
             reply, toMac, mac, NeighborAdvertisement, flags, target, target, isProbe ? AllNodes : asker, TargetLinkLayer);
         SendGenerated(reply, p->InPort);
@@ -174,6 +183,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Asks for an IPv6 neighbour on the internet side by its solicited-node address (RFC 4861 section 7.2.2).</summary>
     private void AskNeighbor(RawIp6 address)
     {
+        _askedNextHop = address;
         if (_internet.Own6.Length == 0 || !_shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000))
         {
             return;

@@ -1,6 +1,7 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
 
@@ -42,6 +43,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     private string PortName(int port) => port < _snapshot.PortNames.Length ? _snapshot.PortNames[port] : $"#{port}";
+
+    private static string Text(RawIp6 raw) => Wire.IpAddress.Read(new ReadOnlySpan<byte>(&raw, sizeof(RawIp6)), true).ToString();
 
     private static string Text(uint raw) =>
         Wire.IpAddress.V4(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(raw)).ToString();

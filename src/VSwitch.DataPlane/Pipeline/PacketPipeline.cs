@@ -37,7 +37,6 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private readonly PacketPool _pool;
     private readonly WorkerCounters _counters;
     private readonly Connections _connections;
-    private readonly FragmentTable _fragments = new();
     private readonly Steering? _steering;
     private readonly IDropObserver? _drops;
     private readonly HugeMemory _lists;
@@ -86,6 +85,12 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _live6 = _live4 + MaxBurst;
         _timeoutMs = (uint*)(_live6 + MaxBurst);
         _egress = new EgressQueues(counters.PortCapacity, transmitQueue);
+
+        // At most half of the buffers wait, so that the other half forwards whatever is sent here.
+        int smallRoom = Math.Max(1, pool.SmallCount / 2);
+        int largeRoom = pool.LargeCount / 2;
+        shared.Held.SetRoom(smallRoom, largeRoom);
+        _held = new HeldPackets(smallRoom + largeRoom);
         UseSnapshot();
     }
 
@@ -135,14 +140,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _counters.TakenOver += count;
         for (int i = 0; i < count; i++)
         {
-            if ((packets[i]->Flags & PacketFlags.Fragment) != 0)
-            {
-                SteerFragment(packets[i]);
-            }
-            else
-            {
-                AddLive(packets[i]);
-            }
+            AddLive(packets[i]);
         }
 
         Run();
@@ -164,6 +162,8 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     {
         _connections.Dispose();
         _fragments.Dispose();
+        _datagrams.Dispose();
+        _held.Dispose();
         _lists.Dispose();
         _egress.Dispose();
     }

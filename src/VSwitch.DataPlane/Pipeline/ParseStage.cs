@@ -25,6 +25,7 @@ internal static unsafe class ParseStage
     private const int Ip6Bytes = 40;
     private const int MaxExtensions = 8;
     private const ushort FragmentBits = 0xFF3F;
+    private const int FragmentUnitBytes = 8;
 
     /// <summary>Parses a whole TCP or UDP packet over IPv4 without options, the kind that comes most; false, and nothing is
     /// decided, for any other frame. EtherTypes are compared raw.</summary>
@@ -79,9 +80,9 @@ internal static unsafe class ParseStage
         switch (raw)
         {
             case EtherTypeIp4:
-                return ParseIp4(p);
+                return CheckFragment(p, ParseIp4(p), DropReason.MalformedIpv4);
             case EtherTypeIp6:
-                return ParseIp6(p);
+                return CheckFragment(p, ParseIp6(p), DropReason.MalformedIpv6);
             case EtherTypeArp:
                 return ParseArp(p);
             default:
@@ -228,24 +229,51 @@ internal static unsafe class ParseStage
         return length >= 8 && length <= available;
     }
 
-    /// <summary>Identification of a fragment.</summary>
-    public static uint FragmentIdentification(PacketBuffer* p)
+    /// <summary>A fragment that no datagram can be made of (order of checks, section 1).</summary>
+    private static DropReason CheckFragment(PacketBuffer* p, DropReason reason, DropReason malformed)
+    {
+        if (reason != DropReason.None || (p->Flags & PacketFlags.Fragment) == 0)
+        {
+            return reason;
+        }
+
+        FragmentPart part = PartOf(p);
+        int bytes = part.EndBytes - part.OffsetBytes;
+        return bytes == 0 || part.EndBytes > ushort.MaxValue || (part.More && bytes % FragmentUnitBytes != 0) ? malformed
+            : part.OffsetBytes == FragmentUnitBytes && p->Protocol == Tcp ? DropReason.MalformedL4
+            : DropReason.None;
+    }
+
+    /// <summary>Which part of its datagram a fragment is.</summary>
+    public static FragmentPart PartOf(PacketBuffer* p)
     {
         byte* ip = p->Data + p->L3Offset;
         if ((p->Flags & PacketFlags.IsV6) == 0)
         {
-            return *(ushort*)(ip + 4);
+            int field = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 6));
+            int offset = (field & 0x1FFF) * FragmentUnitBytes;
+            int end = offset + p->L3Length - ((*ip & 15) * 4);
+            return new FragmentPart(offset, end, (field & 0x2000) != 0, *(ushort*)(ip + 4));
         }
 
         byte next = ip[6];
-        int offset = Ip6Bytes;
+        int at = Ip6Bytes;
         while (next != 44)
         {
-            byte following = ip[offset];
-            offset += next == 51 ? (ip[offset + 1] + 2) * 4 : (ip[offset + 1] + 1) * 8;
+            byte following = ip[at];
+            at += next == 51 ? (ip[at + 1] + 2) * 4 : (ip[at + 1] + 1) * 8;
             next = following;
         }
 
-        return *(uint*)(ip + offset + 4);
+        int field6 = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + at + 2));
+        int offset6 = field6 & 0xFFF8;
+        return new FragmentPart(offset6, offset6 + p->L3Length - at - 8, (field6 & 1) != 0, *(uint*)(ip + at + 4));
     }
 }
+
+/// <summary>A fragment's place in its datagram.</summary>
+/// <param name="OffsetBytes">First byte of its payload.</param>
+/// <param name="EndBytes">Byte behind its last one.</param>
+/// <param name="More">False in the last fragment.</param>
+/// <param name="Identification">Raw identification.</param>
+internal readonly record struct FragmentPart(int OffsetBytes, int EndBytes, bool More, uint Identification);

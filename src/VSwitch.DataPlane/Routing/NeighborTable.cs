@@ -15,6 +15,7 @@ public sealed unsafe class NeighborTable : IDisposable
     private const int Ready = 2;
     private readonly HugeMemory _memory;
     private readonly Slot* _slots;
+    private int _version;
 
     /// <summary>Makes an empty table.</summary>
     public NeighborTable()
@@ -31,6 +32,9 @@ public sealed unsafe class NeighborTable : IDisposable
         public int State;
         public int IsV6;
     }
+
+    /// <summary>Grows after each MAC that is learnt or changes: whoever waits for one looks again when it has grown.</summary>
+    public int Version => Volatile.Read(ref _version);
 
     /// <summary>The raw MAC of an IPv4 neighbour, 0 = not known.</summary>
     public ulong Lookup(uint address) => Lookup(new RawIp6(address, 0), isV6: false);
@@ -49,6 +53,11 @@ public sealed unsafe class NeighborTable : IDisposable
         }
 
         ulong old = Interlocked.Exchange(ref slot->Mac, mac);
+        if (old != mac)
+        {
+            Interlocked.Increment(ref _version);
+        }
+
         return old != 0 && old != mac;
     }
 

@@ -53,6 +53,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Names of the ports, for people.</summary>
     public required string[] PortNames { get; init; }
 
+    /// <summary>Host name of each port's guest, ASCII, for DHCP; empty = none.</summary>
+    public byte[][] HostNames { get; init; } = [];
+
     /// <summary>Raw MAC (low 48 bits) to port.</summary>
     public required NativeMap MacToPort { get; init; }
 

@@ -1,3 +1,4 @@
+using VSwitch.DataPlane.Local;
 using VSwitch.DataPlane.Routing;
 
 namespace VSwitch.DataPlane.Tables;
@@ -19,6 +20,9 @@ public sealed class Subnet
 
     /// <summary>Its route table.</summary>
     public required RouteTable Routes { get; init; }
+
+    /// <summary>What its ENIs are told of it.</summary>
+    public DhcpParameters Dhcp { get; init; } = DhcpParameters.Disabled;
 }
 
 /// <summary>A compiled VPC. Index 0 of the snapshot's array is the public space and has no ranges.</summary>

@@ -26,6 +26,7 @@ public sealed unsafe class Steering
     public Steering(int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back)
     {
         Self = self;
+        Count = workers;
         _toeplitz = toeplitz;
         _forward = forward;
         _back = back;
@@ -38,6 +39,9 @@ public sealed unsafe class Steering
     /// <summary>The own worker's index.</summary>
     public int Self { get; }
 
+    /// <summary>Workers of the switch.</summary>
+    public int Count { get; }
+
     /// <summary>One bit for each worker that was given packets since the last <see cref="TakeWakes"/>.</summary>
     private ulong _wakes;
 
@@ -49,6 +53,9 @@ public sealed unsafe class Steering
     public int OwnerOf(RawIp6 lower, RawIp6 higher, ulong keyHigh) => _indirection[
         _toeplitz.HashIp6(lower.First, lower.Second, higher.First, higher.Second, (ushort)keyHigh, (ushort)(keyHigh >> 16)) %
         IndirectionEntries];
+
+    /// <summary>Has all other workers woken: something changed that packets they hold may wait for.</summary>
+    public void WakeAll() => _wakes = ulong.MaxValue & ~(1UL << Self);
 
     /// <summary>Gives a packet to another worker; false when its ring is full.</summary>
     public bool TryHandOver(PacketBuffer* p, int worker)

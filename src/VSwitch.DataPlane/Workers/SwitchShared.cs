@@ -44,6 +44,12 @@ public sealed class SwitchShared : IDisposable
     /// <summary>EIP rates.</summary>
     public TokenBuckets Buckets { get; }
 
+    /// <summary>Packets that may be held.</summary>
+    public HeldBudget Held { get; } = new();
+
+    /// <summary>Errors that the router may send.</summary>
+    public ErrorLimiter Errors { get; } = new();
+
     /// <summary>Neighbours on the internet side.</summary>
     public NeighborTable Neighbors { get; } = new();
 
@@ -68,6 +74,8 @@ public sealed class SwitchShared : IDisposable
     {
         Buckets.Dispose();
         Neighbors.Dispose();
+        Held.Dispose();
+        Errors.Dispose();
     }
 
     private void ApplyRates(ForwardingSnapshot snapshot)

@@ -74,7 +74,8 @@ public sealed unsafe class Worker : IDisposable
     public int RunRound(long nowNs, int maxExpiries, int workerCount)
     {
         Pipeline.Begin(nowNs, maxExpiries);
-        int handled = TakeHandedOver();
+        int handled = Pipeline.ReleaseDue();
+        handled += TakeHandedOver();
         IPacketDevice?[] devices = _shared.Devices;
         for (int port = 0; port < devices.Length; port++)
         {
@@ -133,6 +134,21 @@ public sealed unsafe class Worker : IDisposable
         int handled = TakeHandedOver();
         Pipeline.Flush();
         return handled;
+    }
+
+    /// <summary>Ends the waiting of one held packet, which <see cref="PacketPipeline{TTracer}.FindDue"/> found (replay).</summary>
+    public void ReleaseHeld(int place, long nowNs)
+    {
+        Pipeline.Begin(nowNs, int.MaxValue);
+        Pipeline.Release(place);
+        Pipeline.Flush();
+    }
+
+    /// <summary>Drops its oldest held packet before its time is up (end of a replay, shutdown).</summary>
+    public void DropOldestHeld()
+    {
+        Pipeline.DropOldestHeld();
+        Pipeline.Flush();
     }
 
     /// <inheritdoc/>

@@ -95,11 +95,34 @@ public sealed class WorkerSet : IDisposable
         return sum;
     }
 
+    /// <summary>Packets that all workers hold.</summary>
+    public int HeldCount => Shared.Held.Count;
+
+    /// <summary>When the time of the longest held packet is up, nanoseconds; <see cref="long.MaxValue"/> when none is held.
+    /// </summary>
+    public long HeldDeadlineNs
+    {
+        get
+        {
+            long deadlineNs = long.MaxValue;
+            foreach (Worker worker in Workers)
+            {
+                deadlineNs = Math.Min(deadlineNs, worker.Pipeline.HeldDeadlineNs);
+            }
+
+            return deadlineNs;
+        }
+    }
+
+    /// <summary>Packets of a port that are held.</summary>
+    public int HeldOf(int port) => Shared.Held.Of(port);
+
     /// <summary>Takes a frame in on worker 0 and runs all workers in turn until nothing waits (replay): what comes out does not
     /// depend on how many there are.</summary>
     /// <returns>False when the frame fits no buffer.</returns>
     public bool InjectAndSettle(ReadOnlySpan<byte> frame, int port, long nowNs)
     {
+        SettleHeld(nowNs);
         foreach (Worker worker in Workers)
         {
             // Timers run, and buffers that others are done with come home.
@@ -107,6 +130,59 @@ public sealed class WorkerSet : IDisposable
         }
 
         bool taken = Workers[0].Inject(frame, port, nowNs);
+        SettleRings(nowNs);
+        SettleHeld(nowNs);
+        return taken;
+    }
+
+    /// <summary>Ends the waiting of every held packet that need not wait any longer, the longest held of all workers first and
+    /// each at its own time (replay): the order does not depend on who holds it.</summary>
+    public void SettleHeld(long nowNs)
+    {
+        long atNs = 0;
+        while (HeldCount > 0)
+        {
+            Worker? next = null;
+            int place = 0;
+            long oldest = long.MaxValue;
+            foreach (Worker worker in Workers)
+            {
+                int due = worker.Pipeline.FindDue(nowNs, out long stamp);
+                if (due != 0 && stamp < oldest)
+                {
+                    (next, place, oldest) = (worker, due, stamp);
+                }
+            }
+
+            if (next == null)
+            {
+                return;
+            }
+
+            atNs = Math.Max(atNs, Math.Min(nowNs, next.Pipeline.HeldDeadlineNs));
+            next.ReleaseHeld(place, atNs);
+            SettleRings(atNs);
+        }
+    }
+
+    /// <summary>Drops whatever is still held, the longest held first, and brings its buffers home (end of a replay, shutdown). No
+    /// worker may be at work.</summary>
+    public void DropHeld()
+    {
+        while (HeldCount > 0)
+        {
+            Worker oldest = Workers[0];
+            foreach (Worker worker in Workers)
+            {
+                oldest = worker.Pipeline.HeldStamp < oldest.Pipeline.HeldStamp ? worker : oldest;
+            }
+
+            oldest.DropOldestHeld();
+        }
+    }
+
+    private void SettleRings(long nowNs)
+    {
         bool busy = Workers.Length > 1;
         while (busy)
         {
@@ -116,8 +192,6 @@ public sealed class WorkerSet : IDisposable
                 busy |= worker.WaitingCount > 0 && worker.RunHandedOver(nowNs) > 0;
             }
         }
-
-        return taken;
     }
 
     /// <inheritdoc/>

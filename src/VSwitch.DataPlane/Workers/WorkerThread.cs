@@ -108,12 +108,21 @@ public sealed class WorkerThread
     private void Sleep()
     {
         Interlocked.Exchange(ref _sleeping, 1);
-        if (_worker.WaitingCount == 0 && !_stop)
+        long nowNs = NowNs();
+        if (_worker.WaitingCount == 0 && !_worker.Pipeline.MayRelease(nowNs) && !_stop)
         {
-            _waiter.Wait(LongestSleepMs);
+            _waiter.Wait(SleepMs(nowNs));
         }
 
         Volatile.Write(ref _sleeping, 0);
+    }
+
+    /// <summary>Until a held packet's time is up, at most.</summary>
+    private int SleepMs(long nowNs)
+    {
+        long deadlineNs = _worker.Pipeline.HeldDeadlineNs;
+        return deadlineNs == long.MaxValue ? LongestSleepMs
+            : (int)Math.Clamp(((deadlineNs - nowNs) / 1_000_000) + 1, 0, LongestSleepMs);
     }
 
     private void WakeOthers()

@@ -91,13 +91,18 @@ internal sealed class LabPlan
         return ["-n", ns, to.IsV6 ? "-6" : "-4", "route", "add", destination, .. next, "dev", tap, .. where];
     }
 
+    /// <summary>The routes are set by hand: one that the kernel learns from the switch's router advertisement on a further ENI
+    /// would compete with the primary one's. Where /proc cannot be written it stays as it is.</summary>
+    private static string[] NoRouterDiscovery(string ns, string tap) =>
+        ["netns", "exec", ns, "sh", "-c", "{ echo 0 > \"/proc/sys/net/ipv6/conf/$0/accept_ra\"; } 2>/dev/null; true", tap];
+
     private LabInterface PlanEni(EniConfig eni)
     {
         string tap = eni.Device!.Tap!;
         string ns = _names.Of(eni);
         SubnetConfig subnet = _config.Vpcs.SelectMany(v => v.Subnets).First(s => s.Name == eni.Subnet);
         List<IpPrefix> addresses = [.. eni.PrivateIps.Select(a => new IpPrefix(a, subnet.Cidrs.First(c => c.Contains(a)).Length))];
-        List<string[]> commands = SetUp(ns, tap, eni.Mac, eni.Mtu ?? DefaultMtuBytes, addresses);
+        List<string[]> commands = [NoRouterDiscovery(ns, tap), .. SetUp(ns, tap, eni.Mac, eni.Mtu ?? DefaultMtuBytes, addresses)];
         List<EniConfig> siblings = [.. _config.Enis.Where(e => eni.Instance != null && e.Instance == eni.Instance)];
         bool hasDefault = siblings.Count == 0 || eni == (siblings.FirstOrDefault(e => e.Primary) ?? siblings[0]);
         string? table = hasDefault ? null : (FirstTable + siblings.IndexOf(eni)).ToString(CultureInfo.InvariantCulture);

@@ -10,11 +10,11 @@ internal static class HostSummary
 {
     public static object ToJson(SwitchHost host)
     {
-        var ports = new Dictionary<string, PortCounters>(StringComparer.Ordinal);
+        var ports = new Dictionary<string, (PortCounters Counters, int Held)>(StringComparer.Ordinal);
         var drops = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach ((string name, int port) in Ports(host))
         {
-            ports[name] = host.Workers.Sum(port);
+            ports[name] = (host.Workers.Sum(port), host.Workers.HeldOf(port));
             foreach ((DropReason reason, long count) in Drops(host, port))
             {
                 drops[reason.Name()] = drops.GetValueOrDefault(reason.Name()) + count;
@@ -25,15 +25,16 @@ internal static class HostSummary
         {
             Ports = ports.ToDictionary(p => p.Key, p => new
             {
-                Received = p.Value.ReceivedPackets,
-                Sent = p.Value.SentPackets,
-                p.Value.Forwarded,
-                p.Value.Answered,
-                p.Value.Consumed,
-                p.Value.Dropped,
-                p.Value.Generated,
-                p.Value.ReceivedBytes,
-                p.Value.SentBytes,
+                Received = p.Value.Counters.ReceivedPackets,
+                Sent = p.Value.Counters.SentPackets,
+                p.Value.Counters.Forwarded,
+                p.Value.Counters.Answered,
+                p.Value.Counters.Consumed,
+                p.Value.Counters.Dropped,
+                p.Value.Held,
+                p.Value.Counters.Generated,
+                p.Value.Counters.ReceivedBytes,
+                p.Value.Counters.SentBytes,
             }),
             Drops = drops,
             Connections = host.Workers.ConnectionCount,
@@ -50,12 +51,12 @@ internal static class HostSummary
     public static void Print(SwitchHost host)
     {
         Table table = new Table().Border(TableBorder.Rounded)
-            .AddColumns("port", "received", "forwarded", "answered", "consumed", "dropped", "sent", "drop reasons");
+            .AddColumns("port", "received", "forwarded", "answered", "consumed", "dropped", "held", "sent", "drop reasons");
         foreach ((string name, int port) in Ports(host))
         {
             PortCounters c = host.Workers.Sum(port);
             string reasons = string.Join(", ", Drops(host, port).Select(d => $"{d.Reason.Name()} {d.Count}"));
-            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, c.SentPackets }
+            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, host.Workers.HeldOf(port), c.SentPackets }
                 .Select(n => n.ToString(CultureInfo.InvariantCulture))];
             table.AddRow([Markup.Escape(name), .. numbers, reasons]);
         }

@@ -144,6 +144,7 @@ internal sealed class SwitchHost : IDisposable
             thread.Stop();
         }
 
+        Workers.DropHeld();
         CloseDevices();
         foreach (PollWaiter waiter in _waiters)
         {

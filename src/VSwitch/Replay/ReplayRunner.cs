@@ -72,6 +72,7 @@ internal sealed class ReplayRunner : IDisposable
             summary.Errors.AddRange(inputs.Errors);
         }
 
+        _workers.DropHeld();
         Sum(summary);
         return summary;
     }
@@ -121,6 +122,12 @@ internal sealed class ReplayRunner : IDisposable
             _started = true;
             _clock.NowNs = timestampNs;
             return;
+        }
+
+        while (_workers.HeldDeadlineNs <= timestampNs)
+        {
+            _clock.NowNs = Math.Max(_clock.NowNs, _workers.HeldDeadlineNs);
+            _workers.SettleHeld(_clock.NowNs);
         }
 
         while (timestampNs - _clock.NowNs > LongestStepNs)

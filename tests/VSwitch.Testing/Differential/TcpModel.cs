@@ -293,9 +293,16 @@ internal sealed class TcpModel(TcpVariations variations)
             return isAnswer ? TcpModelVerdict.Pass : TcpModelVerdict.Drop;
         }
 
-        if (State == TcpModelState.SynSent && _keptAck == segment.Sequence)
+        if (State == TcpModelState.SynSent)
         {
-            return TcpModelVerdict.Pass;
+            if (_keptAck == segment.Sequence)
+            {
+                return TcpModelVerdict.Pass;
+            }
+
+            bool isOwn = segment.Sequence == _sides[_opener].End;
+            State = isOwn ? TcpModelState.None : State;
+            return isOwn ? TcpModelVerdict.Pass : TcpModelVerdict.Drop;
         }
 
         if (isReply && AcknowledgesKept(segment))
@@ -381,16 +388,16 @@ internal sealed class TcpModel(TcpVariations variations)
             (sequence, end) = (sender.End, sender.End);
         }
 
-        bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.Window);
+        bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.UnknownReceiver);
         bool isAckOld = !isUnknown && !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
         bool isAckNew = !isUnknown && !IsBefore(sack, receiver.End + 1);
         bool isOld = receiver.MaxWindow != 0 && !TrialSegment.IsAfter(end, sender.End - receiver.MaxWindow - 1);
         if (!IsBefore(sequence, sender.MaxEnd + 1))
         {
             uint over = end - sender.MaxEnd + 1;
-            if (!Varies(TcpVariations.Window) && receiver.MaxWindow != 0 && !isOld && !isAckOld && !isAckNew && over <= receiver.MaxWindow)
+            if (receiver.MaxWindow != 0 && !isOld && !isAckOld && !isAckNew && over <= receiver.MaxWindow)
             {
-                sender.End = end;
+                sender.End = isFixed ? sender.End : end;
                 return TcpModelVerdict.Pass;
             }
 
@@ -468,7 +475,7 @@ internal sealed class TcpModel(TcpVariations variations)
             {
                 (receiver.End, receiver.MaxEnd) = (sack, sack);
             }
-            else if (sack == receiver.End + 1 && !Varies(TcpVariations.Window))
+            else if (sack == receiver.End + 1 && !Varies(TcpVariations.UnknownReceiver))
             {
                 receiver.End++;
             }

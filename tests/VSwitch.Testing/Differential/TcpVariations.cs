@@ -18,8 +18,8 @@ internal enum TcpVariations
     /// <summary>Who may reset, and with which numbers.</summary>
     Resets = 8,
 
-    /// <summary>What lies beyond the window is dropped; what is not known is not asked.</summary>
-    Window = 16,
+    /// <summary>What is not known of the receiver is not asked.</summary>
+    UnknownReceiver = 16,
 
     /// <summary>Windows count in units of their scale.</summary>
     WindowUnits = 32,

@@ -7,6 +7,7 @@ using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 using VSwitch.Testing;
+using VSwitch.Tests.DataPlane.Local;
 using VSwitch.Wire;
 using Xunit;
 
@@ -71,6 +72,16 @@ public sealed class PipelineAllocationTests : IDisposable
     {
         byte[] frame = Frames.ArpRequest(_from.Mac, _from.PrivateIps[0], _ends.Destination);
         Assert.Equal(0, BytesOf(_ => frame));
+        Assert.True(Counters.Answered >= 2 * Rounds, "the packets were answered");
+    }
+
+    [Fact]
+    public void An_answer_to_a_guest_that_asks_for_its_addresses_allocates_nothing()
+    {
+        byte[] discover = DhcpWire.Frame(_from.Mac, DhcpWire.Body(1, _from.Mac, options: DhcpWire.Option(55, 12)));
+        byte[] solicit = Dhcp6Wire.Frame(_from.Mac, Dhcp6Wire.Body(
+            1, Dhcp6Wire.Option(1, 0, 3, 0, 1, 2), Dhcp6Wire.Option(14), Dhcp6Wire.Ia(1, ["fd00:b:0:1::99"])));
+        Assert.Equal(0, BytesOf(i => i % 2 == 0 ? discover : solicit));
         Assert.True(Counters.Answered >= 2 * Rounds, "the packets were answered");
     }
 

@@ -41,7 +41,11 @@ public class TcpWindowTests
         TcpConversation talk = TcpConversation.Established(window: 1000);
         Assert.Equal(Accept, talk.C("PA", 1, 1, 1000));
         Assert.Equal(Accept, talk.C("PA", 1001, 1, 10));
-        Assert.Equal(Invalid, talk.C("PA", 1012, 1, 10));
+
+        // A little beyond passes, for the receiver may take it; far beyond does not.
+        Assert.Equal(Ignore, talk.C("PA", 1012, 1, 10));
+        Assert.Equal(Accept, talk.S("A", 1, 1022, 0, 1000));
+        Assert.Equal(Invalid, talk.C("PA", 4000, 1, 21));
         Assert.Equal(Invalid, talk.C("PA", 200_000, 1, 10));
     }
 
@@ -101,8 +105,8 @@ public class TcpWindowTests
         Assert.InRange(used, 0, 14);
         TcpConversation talk = TcpConversation.Established(window: 1000, options: TcpConversation.Scale(offered));
         Assert.Equal(Accept, talk.S("A", 1, 1, 0, 100));
-        Assert.Equal(Math.Max(1000u, 100u << used) >= ahead ? Accept : Invalid, talk.C("A", 1 + ahead, 1, 0));
-        Assert.Equal(isInside, Math.Max(1000u, 100u << used) >= ahead);
+        Assert.Equal(isInside ? Accept : Ignore, talk.C("A", 1 + ahead, 1, 0));
+        Assert.Equal(Invalid, talk.C("A", 1 + ahead + (100u << used), 1, 1));
     }
 
     [Fact]
@@ -113,7 +117,7 @@ public class TcpWindowTests
         Assert.Equal(Accept, talk.S("SA", 0, 1, 0, 1000));
         Assert.Equal(Accept, talk.C("A", 1, 1, 0, 1000));
         Assert.Equal(Accept, talk.S("A", 1, 1, 0, 1000));
-        Assert.Equal(Invalid, talk.C("A", 1002, 1, 1));
+        Assert.Equal(Invalid, talk.C("A", 2002, 1, 1));
         Assert.Equal(Accept, talk.C("A", 1001, 1, 1));
     }
 
@@ -124,7 +128,7 @@ public class TcpWindowTests
         Assert.Equal(Accept, talk.C("A", 1, 1, 100, 100));
         Assert.Equal(Accept, talk.S("A", 1, 101, 0, 0));
         Assert.Equal(Accept, talk.C("A", 101, 1, 1, 100));
-        Assert.Equal(Invalid, talk.C("A", 103, 1, 1, 100));
+        Assert.Equal(Invalid, talk.C("A", 203, 1, 1, 100));
     }
 
     [Fact]
@@ -297,6 +301,30 @@ public class TcpWindowTests
         Assert.Equal(Accept, talk.S("A", 901, 101, 10));
         Assert.Equal(FlowState.TcpEstablished, talk.State);
         Assert.Equal(Accept, talk.C("A", 101, 911, 10));
+    }
+
+    [Theory]
+    [InlineData(1001u, Refused)]
+    [InlineData(1000u, Invalid)]
+    [InlineData(5u, Invalid)]
+    public void The_opener_takes_its_syn_back_only_by_the_exact_reset(uint sequence, TcpVerdict expected)
+    {
+        var talk = new TcpConversation();
+        talk.Open("S", 1000);
+        Assert.Equal(expected, talk.C("R", sequence));
+    }
+
+    [Fact]
+    public void After_a_simultaneous_open_a_forged_reset_does_not_close()
+    {
+        var talk = new TcpConversation();
+        talk.Open("S", 100);
+        Assert.Equal(Accept, talk.S("S", 900));
+        Assert.Equal(Accept, talk.C("SA", 100, 901));
+        Assert.Equal(Accept, talk.S("A", 901, 101));
+        Assert.Equal(Accept, talk.C("A", 101, 901, 10));
+        Assert.Equal(Ignore, talk.C("R", 400));
+        Assert.Equal(FlowState.TcpEstablished, talk.State);
     }
 
     [Fact]

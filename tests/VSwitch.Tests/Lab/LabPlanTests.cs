@@ -38,6 +38,7 @@ public class LabPlanTests
         Assert.Equal(
             """
             link set dev t-eth0 netns vs-vm1
+            netns exec vs-vm1 sh -c { echo 0 > "/proc/sys/net/ipv6/conf/$0/accept_ra"; } 2>/dev/null; true t-eth0
             -n vs-vm1 link set dev t-eth0 address 02:00:00:00:01:10
             -n vs-vm1 link set dev t-eth0 mtu 1500
             -n vs-vm1 addr add 10.0.1.10/24 dev t-eth0
@@ -55,6 +56,7 @@ public class LabPlanTests
         Assert.Equal(
             """
             link set dev t-eth1 netns vs-vm1
+            netns exec vs-vm1 sh -c { echo 0 > "/proc/sys/net/ipv6/conf/$0/accept_ra"; } 2>/dev/null; true t-eth1
             -n vs-vm1 link set dev t-eth1 address 02:00:00:00:02:10
             -n vs-vm1 link set dev t-eth1 mtu 1400
             -n vs-vm1 addr add 10.0.2.10/24 dev t-eth1
@@ -143,7 +145,7 @@ public class LabPlanTests
 
     private static string CommandsOf(string tap) =>
         string.Join('\n', Text(Plan(Yaml)).Where(c => c.Contains($"dev {tap}", StringComparison.Ordinal) ||
-            (tap == "t-eth1" && c.Contains(" rule ", StringComparison.Ordinal))));
+            c.EndsWith($"; true {tap}", StringComparison.Ordinal) || (tap == "t-eth1" && c.Contains(" rule ", StringComparison.Ordinal))));
 
     private static IEnumerable<string> Text(LabPlan plan) => plan.Commands.Select(c => string.Join(' ', c));
 

@@ -34,6 +34,7 @@ public class TraceAndDemoTests(ITestOutputHelper output)
                 OutcomeKind.Forwarded => $"forwarded to {sent.Sent[0].Port}",
                 OutcomeKind.Answered => "answered by the switch",
                 OutcomeKind.Consumed => "consumed",
+                OutcomeKind.Held => "held: ",
                 _ => $"dropped: {sent.DropReason.Name()}. ",
             };
             Assert.StartsWith(expected, verdict, StringComparison.Ordinal);

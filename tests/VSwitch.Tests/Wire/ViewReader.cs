@@ -35,10 +35,15 @@ internal static class ViewReader
 
                 return !ip.IsHeaderChecksumValid
                     ? new ParsedFrame(DropReason.BadIpv4Checksum)
-                    : Judge(ip.Payload, false, ip.Protocol, ip.MoreFragments, ip.IsLaterFragment, ip.TotalBytes);
+                    : JudgeFragment(
+                        Judge(ip.Payload, false, ip.Protocol, ip.MoreFragments, ip.IsLaterFragment, ip.TotalBytes), ip.IsFragment,
+                        ip.FragmentOffsetBytes, ip.Payload.Length, ip.MoreFragments, DropReason.MalformedIpv4);
             case EtherType.Ipv6:
                 return Ipv6View.TryParse(ethernet.Payload, out Ipv6View ip6)
-                    ? Judge(ip6.Payload, true, ip6.Protocol, ip6.Extensions.MoreFragments, ip6.IsLaterFragment, ip6.TotalBytes)
+                    ? JudgeFragment(
+                        Judge(ip6.Payload, true, ip6.Protocol, ip6.Extensions.MoreFragments, ip6.IsLaterFragment, ip6.TotalBytes),
+                        ip6.IsFragment, ip6.Extensions.FragmentOffsetBytes, ip6.Payload.Length + BytesBehindFragmentHeader(ip6),
+                        ip6.Extensions.MoreFragments, DropReason.MalformedIpv6)
                     : new ParsedFrame(DropReason.MalformedIpv6);
             default:
                 return new ParsedFrame(DropReason.UnsupportedEthertype);
@@ -84,6 +89,36 @@ internal static class ViewReader
             EtherType.Ipv6 => ReadIpv6(payload),
             _ => 0,
         };
+    }
+
+    /// <summary>Extension headers that a first fragment carries as the beginning of its datagram.</summary>
+    private static int BytesBehindFragmentHeader(Ipv6View ip)
+    {
+        ReadOnlySpan<byte> headers = ip.ExtensionHeaders;
+        IpProtocol next = ip.NextHeader;
+        while (headers.Length > 0 && next != IpProtocol.Fragment)
+        {
+            int bytes = next == IpProtocol.Ah ? (headers[1] + 2) * 4 : (headers[1] + 1) * 8;
+            next = (IpProtocol)headers[0];
+            headers = headers[bytes..];
+        }
+
+        return ip.IsLaterFragment ? 0 : Math.Max(0, headers.Length - 8);
+    }
+
+    /// <summary>A fragment that no datagram can be made of.</summary>
+    private static ParsedFrame JudgeFragment(
+        ParsedFrame frame, bool isFragment, int offset, int bytes, bool more, DropReason malformed)
+    {
+        if (frame.Reason != DropReason.None || !isFragment)
+        {
+            return frame;
+        }
+
+        bool isGood = bytes > 0 && offset + bytes <= 65535 && (!more || bytes % 8 == 0);
+        return !isGood ? new ParsedFrame(malformed)
+            : offset == 8 && frame.Protocol == IpProtocol.Tcp ? new ParsedFrame(DropReason.MalformedL4)
+            : frame;
     }
 
     private static ParsedFrame Judge(
