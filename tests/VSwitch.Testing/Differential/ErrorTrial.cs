@@ -22,6 +22,8 @@ internal sealed class ErrorTrial : TrialConversation
 
     public override TrialConversation Subject => _subject;
 
+    internal override TcpVariations? Reason => _subject.ReasonOfPresence;
+
     public override TrialFrame Next(uint number)
     {
         _left--;

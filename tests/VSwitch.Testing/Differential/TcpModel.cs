@@ -388,7 +388,7 @@ internal sealed class TcpModel(TcpVariations variations)
             (sequence, end) = (sender.End, sender.End);
         }
 
-        bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.UnknownReceiver);
+        bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.Resets);
         bool isAckOld = !isUnknown && !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
         bool isAckNew = !isUnknown && !IsBefore(sack, receiver.End + 1);
         bool isOld = receiver.MaxWindow != 0 && !TrialSegment.IsAfter(end, sender.End - receiver.MaxWindow - 1);
@@ -475,7 +475,7 @@ internal sealed class TcpModel(TcpVariations variations)
             {
                 (receiver.End, receiver.MaxEnd) = (sack, sack);
             }
-            else if (sack == receiver.End + 1 && !Varies(TcpVariations.UnknownReceiver))
+            else if (sack == receiver.End + 1 && !Varies(TcpVariations.Resets))
             {
                 receiver.End++;
             }

@@ -45,6 +45,8 @@ internal sealed class TcpTrial : TrialConversation
 
     internal override TcpVariations? Reason => _witness.Reason;
 
+    internal override TcpVariations? ReasonOfPresence => _witness.ReasonOfPresence;
+
     public override string? Witness(TrialStep step) => _witness.Judge(step);
 
     private TrialFrame Build(TrialSegment segment, string what, uint number, bool isOdd)

@@ -15,27 +15,24 @@ internal enum TcpVariations
     /// <summary>A SYN+ACK must acknowledge the SYN, or it is nothing.</summary>
     SynAckFits = 4,
 
-    /// <summary>Who may reset, and with which numbers.</summary>
+    /// <summary>Who may reset, and with which numbers; what is not known of the receiver is not asked.</summary>
     Resets = 8,
 
-    /// <summary>What is not known of the receiver is not asked.</summary>
-    UnknownReceiver = 16,
-
     /// <summary>Windows count in units of their scale.</summary>
-    WindowUnits = 32,
+    WindowUnits = 16,
 
     /// <summary>A SYN that does not fit is remembered until something fits.</summary>
-    SynMemory = 64,
+    SynMemory = 32,
 
     /// <summary>A SYN that goes on from the one seen restarts in SYN_SENT2 too, and keeps the options.</summary>
-    Restart = 128,
+    Restart = 64,
 
     /// <summary>A SYN opens anew whenever the old connection is over.</summary>
-    Reopening = 256,
+    Reopening = 128,
 
     /// <summary>A late ACK of an established connection moves what it moves forward.</summary>
-    LateAcks = 512,
+    LateAcks = 256,
 
     /// <summary>The switch.</summary>
-    All = 1023,
+    All = 511,
 }

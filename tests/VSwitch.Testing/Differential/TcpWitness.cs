@@ -15,6 +15,23 @@ internal sealed class TcpWitness
     /// <summary>The variation that is the reason of the last frame's difference; null where there is none.</summary>
     public TcpVariations? Reason { get; private set; }
 
+    /// <summary>The variation that is the reason why only one of kernel and switch has the connection; null where both are alike.</summary>
+    public TcpVariations? ReasonOfPresence
+    {
+        get
+        {
+            bool isThere = _switch.State != TcpModelState.None;
+            if (isThere == (_kernel.State != TcpModelState.None))
+            {
+                return null;
+            }
+
+            int found = Array.FindIndex(_with, model => model.State != TcpModelState.None == isThere);
+            found = found >= 0 ? found : Array.FindIndex(_without, model => model.State != TcpModelState.None != isThere);
+            return found >= 0 ? Each[found] : null;
+        }
+    }
+
     /// <summary>Takes the next frame.</summary>
     /// <returns>What was expected otherwise, in words; null when both verdicts are as expected.</returns>
     public string? Judge(TrialStep step)

@@ -78,6 +78,9 @@ public abstract class TrialConversation
     /// <summary>The variation of the switch that is the reason why the last frame's verdicts differ; null when none is.</summary>
     internal virtual TcpVariations? Reason => null;
 
+    /// <summary>The variation that is the reason why only one of kernel and switch has the connection; null when none is.</summary>
+    internal virtual TcpVariations? ReasonOfPresence => null;
+
     private protected Random Random { get; }
 
     private protected bool IsV6 => Ends[0].Address.IsV6;
