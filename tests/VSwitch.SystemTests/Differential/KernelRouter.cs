@@ -74,7 +74,8 @@ internal sealed unsafe class KernelRouter : IDisposable
 
             if (Stopwatch.GetElapsedTime(began) > Patience)
             {
-                throw new InvalidOperationException($"{awaited.Count} markers did not come through the kernel within {Patience.TotalSeconds} s");
+                throw new InvalidOperationException(
+                    $"{awaited.Count} markers did not come through the kernel within {Patience.TotalSeconds} s");
             }
         }
 
@@ -103,7 +104,8 @@ internal sealed unsafe class KernelRouter : IDisposable
     }
 
     private static uint? MarkerNumber(ReadOnlySpan<byte> frame) =>
-        frame.Length == 46 && frame[12] == 8 && frame[23] == 17 && BinaryPrimitives.ReadUInt16BigEndian(frame[36..]) == MarkerPort
+        frame.Length == 46 && frame[12] == 8 && frame[23] == 17 &&
+        BinaryPrimitives.ReadUInt16BigEndian(frame[36..]) == MarkerPort
             ? BinaryPrimitives.ReadUInt32BigEndian(frame[42..])
             : null;
 

@@ -10,7 +10,8 @@ internal sealed class DatagramTrial : TrialConversation
     private readonly ushort _service;
     private int _left;
 
-    public DatagramTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, byte protocol, ushort openerPort, ushort service)
+    public DatagramTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, byte protocol,
+        ushort openerPort, ushort service)
         : base(random, opener, other, gateway)
     {
         (_protocol, _openerPort, _service) = (protocol, openerPort, service);
@@ -42,22 +43,28 @@ internal sealed class DatagramTrial : TrialConversation
         switch (Random.Next(40))
         {
             case 0:
-                return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0x1234 }).Payload(length), "UDP with a wrong checksum",
-                    traits | TrialTraits.WrongTransportChecksum);
+                return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0x1234 }).Payload(length),
+                    "UDP with a wrong checksum", traits | TrialTraits.WrongTransportChecksum);
             case 1:
-                return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0 }).Payload(length), "UDP without a checksum", traits);
+                return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0 }).Payload(length),
+                    "UDP without a checksum", traits);
             case 2:
-                return Frame(sender, builder.Udp(from, to, udp => udp with { Length = length + 9 }).Payload(length), "UDP longer than its packet", traits);
+                return Frame(sender, builder.Udp(from, to, udp => udp with { Length = length + 9 }).Payload(length),
+                    "UDP longer than its packet", traits);
             case 3:
-                return Frame(sender, builder.Udp(from, to, udp => udp with { Length = 7 }).Payload(length), "UDP shorter than its header", traits);
+                return Frame(sender, builder.Udp(from, to, udp => udp with { Length = 7 }).Payload(length),
+                    "UDP shorter than its header", traits);
             case 4:
                 return Frame(sender, builder.Protocol(17).Payload(new byte[7]), "UDP cut short", traits);
             case 5 when IsV6:
-                return Frame(sender, builder.DestinationOptions().Udp(from, to).Payload(length), "UDP behind destination options", traits);
+                return Frame(sender, builder.DestinationOptions().Udp(from, to).Payload(length),
+                    "UDP behind destination options", traits);
             case 6:
                 // In the name of another one of its subnet.
-                TrialEnd forged = Ends[sender] with { Address = Ends[sender].Address with { Bits = Ends[sender].Address.Bits + 100 } };
-                return Frame(sender, Begin(forged, Ends[1 - sender].Address, number).Udp(from, to).Payload(length), "UDP from a foreign address", traits);
+                IpAddress own = Ends[sender].Address;
+                TrialEnd forged = Ends[sender] with { Address = own with { Bits = own.Bits + 100 } };
+                return Frame(sender, Begin(forged, Ends[1 - sender].Address, number).Udp(from, to).Payload(length),
+                    "UDP from a foreign address", traits);
             default:
                 return Frame(sender, builder.Udp(from, to).Payload(length), "UDP", traits);
         }

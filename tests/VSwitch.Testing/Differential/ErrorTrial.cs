@@ -44,7 +44,8 @@ internal sealed class ErrorTrial : TrialConversation
                 // An error about an error (RFC 1122 3.2.2): by the end that got the first one.
                 quoted = [.. History[0].Frame.Bytes];
                 receiver = 1 - History[0].Frame.Sender;
-                (sender, destination, quoteBytes) = (Ends[receiver], Ends[1 - receiver].Address, Math.Max(quoteBytes, header + 8));
+                (sender, destination) = (Ends[receiver], Ends[1 - receiver].Address);
+                quoteBytes = Math.Max(quoteBytes, header + 8);
                 traits &= ~TrialTraits.ErrorFromAThird;
                 what = "error about an error";
                 break;
@@ -54,7 +55,7 @@ internal sealed class ErrorTrial : TrialConversation
                 what = "error with a short quote";
                 break;
             case 1 when !IsV6:
-                BinaryPrimitives.WriteUInt16BigEndian(quoted.AsSpan(24), (ushort)(BinaryPrimitives.ReadUInt16BigEndian(quoted.AsSpan(24)) + 1));
+                quoted[25] ^= 1;
                 traits |= TrialTraits.WrongQuoteChecksum;
                 what = "error with a wrong quoted header checksum";
                 break;
@@ -87,8 +88,10 @@ internal sealed class ErrorTrial : TrialConversation
         byte type = types[Random.Next(types.Length)];
         traits |= isWrong ? TrialTraits.WrongTransportChecksum : TrialTraits.None;
         PacketBuilder builder = Begin(sender, destination, number)
-            .IcmpError(type, (byte)Random.Next(4), quoted, quoteBytes, 0, icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp);
-        return new TrialFrame(this, receiver, sender.Port, builder.Build(), $"{what} {type} by {sender.Port}, {quoteBytes} bytes of: {step.Frame.What}")
+            .IcmpError(type, (byte)Random.Next(4), quoted, quoteBytes, 0,
+                icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp);
+        string words = $"{what} {type} by {sender.Port}, {quoteBytes} bytes of: {step.Frame.What}";
+        return new TrialFrame(this, receiver, sender.Port, builder.Build(), words)
         {
             Traits = traits,
         };

@@ -26,8 +26,8 @@ public static class NftRules
         {
             bool isOpen = GroupsOf(config, eni).Any(group => group.Egress is null);
             List<RuleConfig> egress = [.. GroupsOf(config, eni).SelectMany(group => group.Egress ?? [])];
-            Chain(text, $"egress-{eni.Name}",
-                [.. Matches(config, egress, isIngress: false).Select(match => match + " goto ingress"), .. isOpen ? ["goto ingress"] : (string[])[]]);
+            IEnumerable<string> matches = Matches(config, egress, isIngress: false).Select(match => match + " goto ingress");
+            Chain(text, $"egress-{eni.Name}", isOpen ? ["goto ingress"] : matches);
         }
 
         Chain(text, "new", config.Enis.Select(eni => $"iifname \"{interfaceOf(eni.Name)}\" goto egress-{eni.Name}"));
@@ -97,7 +97,9 @@ public static class NftRules
             return [$"{protocol} {icmp} type {type}{(rule.IcmpCode is { } code ? $" {icmp} code {code}" : "")}"];
         }
 
-        return rule.Ports.Count == 0 ? [protocol] : rule.Ports.Select(ports => $"{protocol} th dport {ports.First}-{ports.Last}");
+        return rule.Ports.Count == 0
+            ? [protocol]
+            : rule.Ports.Select(ports => $"{protocol} th dport {ports.First}-{ports.Last}");
     }
 
     private static string Family(bool isV6) => isV6 ? "ip6" : "ip";

@@ -50,9 +50,11 @@ internal sealed class QueryTrial : TrialConversation
 
         PacketBuilder builder = Begin(sender, number, isLastHop ? (byte)1 : (byte)64);
         bool isWrong = odd == 3;
-        builder = builder.Icmp(type, code, _identifier | (ushort)number, icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp);
+        builder = builder.Icmp(type, code, _identifier | (ushort)number,
+            icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp).Payload(Random.Next(100));
         traits |= isWrong ? TrialTraits.WrongTransportChecksum : TrialTraits.None;
-        return new TrialFrame(this, sender, Ends[sender].Port, builder.Payload(Random.Next(100)).Build(), $"ICMP {type}/{code}{(isWrong ? " with a wrong checksum" : "")}")
+        string words = $"ICMP {type}/{code}{(isWrong ? " with a wrong checksum" : "")}";
+        return new TrialFrame(this, sender, Ends[sender].Port, builder.Build(), words)
         {
             Traits = traits,
         };

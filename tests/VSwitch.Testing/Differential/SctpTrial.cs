@@ -19,8 +19,8 @@ internal sealed class SctpTrial : TrialConversation
 
     private static readonly (int Sender, byte Chunk)[] Script =
     [
-        (0, Init), (1, InitAck), (0, CookieEcho), (1, CookieAck), (0, Data), (1, Data), (0, Heartbeat), (1, Data), (0, Shutdown), (1, ShutdownAck),
-        (0, ShutdownComplete),
+        (0, Init), (1, InitAck), (0, CookieEcho), (1, CookieAck), (0, Data), (1, Data), (0, Heartbeat), (1, Data),
+        (0, Shutdown), (1, ShutdownAck), (0, ShutdownComplete),
     ];
 
     private readonly ushort[] _ports;
@@ -28,7 +28,8 @@ internal sealed class SctpTrial : TrialConversation
     private int _at;
     private int _left;
 
-    public SctpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort, ushort service)
+    public SctpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort,
+        ushort service)
         : base(random, opener, other, gateway)
     {
         _ports = [openerPort, service];
@@ -54,8 +55,10 @@ internal sealed class SctpTrial : TrialConversation
         BinaryPrimitives.WriteUInt32BigEndian(body.AsSpan(12), 0x0001_0001);
         bool isWrong = Chance(3);
         byte[] bytes = Begin(sender, number)
-            .Sctp(_ports[sender], _ports[1 - sender], tag, sctp => isWrong ? sctp with { Checksum = 0x1234 } : sctp).Payload(body).Build();
-        return new TrialFrame(this, sender, Ends[sender].Port, bytes, $"SCTP chunk {chunk}{(isOdd ? ", odd" : "")}{(isWrong ? ", with a wrong checksum" : "")}")
+            .Sctp(_ports[sender], _ports[1 - sender], tag, sctp => isWrong ? sctp with { Checksum = 0x1234 } : sctp)
+            .Payload(body).Build();
+        string words = $"SCTP chunk {chunk}{(isOdd ? ", odd" : "")}{(isWrong ? ", with a wrong checksum" : "")}";
+        return new TrialFrame(this, sender, Ends[sender].Port, bytes, words)
         {
             Traits = TrialTraits.Sctp | (isWrong ? TrialTraits.WrongTransportChecksum : TrialTraits.None),
         };

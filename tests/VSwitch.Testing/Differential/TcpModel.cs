@@ -1,3 +1,5 @@
+using static VSwitch.Testing.TcpBits;
+
 namespace VSwitch.Testing.Differential;
 
 /// <summary>States of a tracked TCP connection, in the order of the columns of the table.</summary>
@@ -122,12 +124,12 @@ internal sealed class TcpModel(TcpVariations variations)
         _ => TcpModelState.Invalid,
     };
 
-    private static bool AreFlagsKnown(TcpBits flags) => (flags & (TcpBits.Fin | TcpBits.Syn | TcpBits.Rst | TcpBits.Ack | TcpBits.Urg)) is
-        TcpBits.Syn or (TcpBits.Syn | TcpBits.Urg) or (TcpBits.Syn | TcpBits.Ack) or TcpBits.Rst or (TcpBits.Rst | TcpBits.Ack) or
-        (TcpBits.Fin | TcpBits.Ack) or (TcpBits.Fin | TcpBits.Ack | TcpBits.Urg) or TcpBits.Ack or (TcpBits.Ack | TcpBits.Urg);
+    private static bool AreFlagsKnown(TcpBits flags) => (flags & (Fin | Syn | Rst | Ack | Urg)) is
+        Syn or (Syn | Urg) or (Syn | Ack) or Rst or (Rst | Ack) or (Fin | Ack) or (Fin | Ack | Urg) or Ack or (Ack | Urg);
 
     private static Kind KindOf(TrialSegment segment) =>
-        segment.Has(TcpBits.Rst) ? Kind.Rst : segment.IsSynAck ? Kind.SynAck : segment.IsSyn ? Kind.Syn : segment.Has(TcpBits.Fin) ? Kind.Fin : Kind.Ack;
+        segment.Has(Rst) ? Kind.Rst : segment.IsSynAck ? Kind.SynAck : segment.IsSyn ? Kind.Syn
+        : segment.Has(Fin) ? Kind.Fin : Kind.Ack;
 
     private static bool IsBefore(uint a, uint b) => TrialSegment.IsAfter(b, a);
 
@@ -164,7 +166,8 @@ internal sealed class TcpModel(TcpVariations variations)
                 }
 
                 return Passed(isReply);
-            case TcpModelState.SynRecv when kind == Kind.SynAck && old == TcpModelState.SynSent && Varies(TcpVariations.SynAckFits) && !AcknowledgesSyn(segment):
+            case TcpModelState.SynRecv when kind == Kind.SynAck && old == TcpModelState.SynSent &&
+                    Varies(TcpVariations.SynAckFits) && !AcknowledgesSyn(segment):
                 if (!AcknowledgesKept(segment))
                 {
                     return TcpModelVerdict.Drop;
@@ -178,7 +181,8 @@ internal sealed class TcpModel(TcpVariations variations)
                 break;
             case TcpModelState.Ignore:
                 return PassOver(segment, kind, isReply);
-            case TcpModelState.TimeWait when old == TcpModelState.LastAck && kind == Kind.Ack && isReply && IsChallengeExpected(segment):
+            case TcpModelState.TimeWait when old == TcpModelState.LastAck && kind == Kind.Ack && isReply &&
+                    IsChallengeExpected(segment):
                 (_isChallengeExpected, _keptSyn) = (false, null);
                 return Passed(isReply);
             case TcpModelState.SynSent2:
@@ -227,7 +231,8 @@ internal sealed class TcpModel(TcpVariations variations)
             return TcpModelVerdict.Pass;
         }
 
-        _isAssured |= _isReplySeen && next == TcpModelState.Established && old is TcpModelState.SynRecv or TcpModelState.Established;
+        _isAssured |= _isReplySeen && next == TcpModelState.Established &&
+            old is TcpModelState.SynRecv or TcpModelState.Established;
         return Passed(isReply);
     }
 
@@ -260,10 +265,11 @@ internal sealed class TcpModel(TcpVariations variations)
 
     private void Keep(TrialSegment syn) => (_keptSyn, _keptAck) = (syn, null);
 
-    private bool AcknowledgesKept(TrialSegment segment) => _keptSyn is { } syn && segment.Has(TcpBits.Ack) && segment.Acknowledgment == syn.End;
+    private bool AcknowledgesKept(TrialSegment segment) =>
+        _keptSyn is { } syn && segment.Has(Ack) && segment.Acknowledgment == syn.End;
 
     private bool AcknowledgesSyn(TrialSegment segment) =>
-        segment.Has(TcpBits.Ack) && segment.Acknowledgment - _firstOfSyn - 1 < _sides[_opener].End - _firstOfSyn;
+        segment.Has(Ack) && segment.Acknowledgment - _firstOfSyn - 1 < _sides[_opener].End - _firstOfSyn;
 
     private bool AcknowledgesRemembered(TrialSegment segment) => Varies(TcpVariations.SynMemory)
         ? AcknowledgesKept(segment)
@@ -330,7 +336,8 @@ internal sealed class TcpModel(TcpVariations variations)
     /// <summary>Whether a RST passes for one, whether its window is asked then, and whether it closes.</summary>
     private (bool IsForged, bool IsWindowAsked, bool Closes) JudgeReset(TrialSegment segment, TcpModelState old)
     {
-        if (old is TcpModelState.FinWait or TcpModelState.CloseWait or TcpModelState.LastAck or TcpModelState.TimeWait or TcpModelState.Close)
+        if (old is TcpModelState.FinWait or TcpModelState.CloseWait or TcpModelState.LastAck or
+            TcpModelState.TimeWait or TcpModelState.Close)
         {
             return (false, false, true);
         }
@@ -358,8 +365,10 @@ internal sealed class TcpModel(TcpVariations variations)
             closes = false;
         }
 
-        bool answersWhatPassed = (_isReplySeen && _lastKind == Kind.Syn && _lastSender != segment.Sender) || (!_isAssured && _lastKind == Kind.Ack);
-        bool answersChallenge = old == TcpModelState.SynSent && _lastKind == Kind.Ack && _lastSender != _opener && segment.Sequence == _lastAck;
+        bool answersWhatPassed = (_isReplySeen && _lastKind == Kind.Syn && _lastSender != segment.Sender) ||
+            (!_isAssured && _lastKind == Kind.Ack);
+        bool answersChallenge = old == TcpModelState.SynSent && _lastKind == Kind.Ack && _lastSender != _opener &&
+            segment.Sequence == _lastAck;
         return (false, !((answersWhatPassed && segment.Acknowledgment == _lastEnd) || answersChallenge), closes);
     }
 
@@ -378,7 +387,7 @@ internal sealed class TcpModel(TcpVariations variations)
         }
 
         bool isReset = kind == Kind.Rst;
-        if (!segment.Has(TcpBits.Ack) || (isReset && ack == 0))
+        if (!segment.Has(Ack) || (isReset && ack == 0))
         {
             (ack, sack) = (receiver.End, receiver.End);
         }
@@ -389,7 +398,8 @@ internal sealed class TcpModel(TcpVariations variations)
         }
 
         bool isUnknown = receiver.MaxWindow == 0 && Varies(TcpVariations.Resets);
-        bool isAckOld = !isUnknown && !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
+        bool isAckOld = !isUnknown &&
+            !TrialSegment.IsAfter(sack, receiver.End - Math.Max(sender.MaxWindow, LeastAckWindow) - 1);
         bool isAckNew = !isUnknown && !IsBefore(sack, receiver.End + 1);
         bool isOld = receiver.MaxWindow != 0 && !TrialSegment.IsAfter(end, sender.End - receiver.MaxWindow - 1);
         if (!IsBefore(sequence, sender.MaxEnd + 1))
@@ -441,7 +451,7 @@ internal sealed class TcpModel(TcpVariations variations)
     /// <returns>True when nothing more is asked of the segment.</returns>
     private bool BeginSender(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint sack)
     {
-        bool isSyn = segment.Has(TcpBits.Syn);
+        bool isSyn = segment.Has(Syn);
         bool isReply = segment.Sender != _opener;
         bool isFirst = sender.MaxWindow == 0;
         bool isBeyond = isSyn && !isFirst && TrialSegment.IsAfter(segment.End, sender.End);
@@ -450,7 +460,7 @@ internal sealed class TcpModel(TcpVariations variations)
         {
             (sender.End, sender.MaxEnd) = (segment.End, segment.End);
             SetWindow(sender, Math.Max((ushort)1, segment.Window));
-            return !segment.Has(TcpBits.Ack);
+            return !segment.Has(Ack);
         }
 
         if (isSyn && (isFirst || (isBeyond && isUnsettled && !Varies(TcpVariations.Restart))))
@@ -463,7 +473,7 @@ internal sealed class TcpModel(TcpVariations variations)
 
             SetWindow(sender, sender.MaxWindow);
             SetWindow(receiver, receiver.MaxWindow);
-            return !segment.Has(TcpBits.Ack) && (isFirst || isReply);
+            return !segment.Has(Ack) && (isFirst || isReply);
         }
 
         if (isFirst)
@@ -493,14 +503,14 @@ internal sealed class TcpModel(TcpVariations variations)
 
     private void MoveWindows(TrialSegment segment, TcpModelSide sender, TcpModelSide receiver, uint end, uint ack, uint sack)
     {
-        uint window = segment.Has(TcpBits.Syn) ? segment.Window : (uint)segment.Window << sender.Scale;
+        uint window = segment.Has(Syn) ? segment.Window : (uint)segment.Window << sender.Scale;
         SetWindow(sender, Math.Max(sender.MaxWindow, window + (sack - ack)));
         if (TrialSegment.IsAfter(end, sender.End))
         {
             sender.End = end;
         }
 
-        if (segment.Has(TcpBits.Ack) && (sender.MaxAck is not { } known || TrialSegment.IsAfter(ack, known)))
+        if (segment.Has(Ack) && (sender.MaxAck is not { } known || TrialSegment.IsAfter(ack, known)))
         {
             sender.MaxAck = ack;
         }

@@ -26,7 +26,8 @@ internal sealed class TcpScript(Random random)
         }
     }
 
-    private static TrialSegment Make(int sender, TcpBits flags, uint sequence, uint acknowledgment, int length, ushort window, byte[] options) =>
+    private static TrialSegment Make(
+        int sender, TcpBits flags, uint sequence, uint acknowledgment, int length, ushort window, byte[] options) =>
         new(sender, flags, sequence, acknowledgment, length, window, options);
 
     private void Renew(int round)
@@ -63,7 +64,9 @@ internal sealed class TcpScript(Random random)
         (TcpSide self, TcpSide peer) = (Sides[sender], Sides[1 - sender]);
         uint ack = (flags & Ack) == 0 ? 0 : acknowledgment ?? peer.Next;
         bool isSyn = (flags & Syn) != 0;
-        TrialSegment segment = Make(sender, flags, isSyn ? self.First : self.Next, ack, length, self.Window, options ?? (isSyn ? self.SynOptions : []));
+        uint sequence = isSyn ? self.First : self.Next;
+        byte[] carried = options ?? (isSyn ? self.SynOptions : []);
+        TrialSegment segment = Make(sender, flags, sequence, ack, length, self.Window, carried);
         if (TrialSegment.IsAfter(segment.End, self.Next))
         {
             self.Next = segment.End;
@@ -78,6 +81,9 @@ internal sealed class TcpScript(Random random)
 
         return segment;
     }
+
+    /// <summary>What the other end's window has room for.</summary>
+    private int Room(int sender, int most) => Math.Clamp((int)(Sides[1 - sender].Edge - Sides[sender].Next), 0, most);
 
     private IEnumerable<(TrialSegment, string)> Open(int opener)
     {
@@ -148,7 +154,7 @@ internal sealed class TcpScript(Random random)
             int[] sizes = [0, 1, 100, 600, 1400];
             int length = sizes[random.Next(sizes.Length)];
             // Now and then a sender does not look at the window.
-            int room = (int)Math.Clamp((long)(int)(peer.Edge - self.Next), 0, 100_000);
+            int room = Room(sender, 100_000);
             length = random.Next(20) == 0 ? length : Math.Min(length, room);
             switch (random.Next(10))
             {
@@ -206,13 +212,13 @@ internal sealed class TcpScript(Random random)
             case 4:
                 yield return (Send(first, Fin | Ack), "FIN");
                 yield return (Send(second, Ack), "ACK of the FIN");
-                yield return (Send(second, Ack, Math.Clamp((int)(Sides[first].Edge - Sides[second].Next), 0, 500)), "data after the FIN");
+                yield return (Send(second, Ack, Room(second, 500)), "data after the FIN");
                 yield return (Send(first, Ack), "ACK");
                 yield return (Send(second, Fin | Ack), "FIN");
                 yield return (Send(first, Ack), "last ACK");
                 break;
             case 5:
-                yield return (Send(first, Fin | Ack, Math.Clamp((int)(Sides[second].Edge - Sides[first].Next), 0, 100)), "FIN with data");
+                yield return (Send(first, Fin | Ack, Room(first, 100)), "FIN with data");
                 yield return (Send(second, Rst | Ack), "RST to the FIN");
                 break;
             case 6:

@@ -16,7 +16,8 @@ internal sealed class TcpTrial : TrialConversation
 
     private readonly TcpWitness _witness = new();
 
-    public TcpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort, ushort service)
+    public TcpTrial(Random random, TrialEnd opener, TrialEnd other, MacAddress gateway, ushort openerPort,
+        ushort service)
         : base(random, opener, other, gateway)
     {
         _ports = [openerPort, service];
@@ -86,12 +87,17 @@ internal sealed class TcpTrial : TrialConversation
             })
             .Payload(segment.Length).Build();
         // A header that reaches into the data takes its first bytes for options, and may reach beyond the end.
-        byte[] tail = [.. segment.Options, .. new byte[((4 - (segment.Options.Length % 4)) % 4)], .. bytes[^segment.Length..]];
+        byte[] filling = new byte[(4 - (segment.Options.Length % 4)) % 4];
+        byte[] tail = [.. segment.Options, .. filling, .. bytes[^segment.Length..]];
         int header = Math.Max(0, (dataOffset - 5) * 4);
         traits |= header > tail.Length ? TrialTraits.Malformed : TrialTraits.None;
         return new TrialFrame(this, segment.Sender, Ends[segment.Sender].Port, bytes, what)
         {
-            Segment = segment with { Length = Math.Max(0, tail.Length - header), Options = tail[..Math.Min(header, tail.Length)] },
+            Segment = segment with
+            {
+                Length = Math.Max(0, tail.Length - header),
+                Options = tail[..Math.Min(header, tail.Length)],
+            },
             Traits = traits,
         };
     }

@@ -99,6 +99,7 @@ public abstract class TrialConversation
         bool isWhole = number % 3 == 0;
         return sender.Address.IsV6
             ? builder.IPv6(sender.Address, destination, ip => ip with { FlowLabel = number & 0xF_FFFF, HopLimit = ttl })
-            : builder.IPv4(sender.Address, destination, ip => ip with { Identification = (ushort)number, Ttl = ttl, DontFragment = isWhole });
+            : builder.IPv4(sender.Address, destination,
+                ip => ip with { Identification = (ushort)number, Ttl = ttl, DontFragment = isWhole });
     }
 }

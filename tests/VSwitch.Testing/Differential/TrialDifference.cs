@@ -21,15 +21,20 @@ public sealed record TrialDifference(string Name, Func<TrialStep, bool> Explains
         new("transport-checksum", step => step.Frame.Conversation.Reason == TcpVariations.NoChecksum ||
             (IsNotTcp(step) && !step.KernelPasses && Has(step, TrialTraits.WrongTransportChecksum))),
         new("sctp-chunks", step => !step.KernelPasses && Has(step, TrialTraits.Sctp)),
-        new("echo-code", step => Has(step, TrialTraits.EchoWithCode) && (!step.KernelPasses || step.SwitchReason == DropReason.ConnectionInvalid)),
-        new("mask-request", step => step.KernelPasses && Has(step, TrialTraits.AddressMaskRequest) && step.SwitchReason == DropReason.ConnectionInvalid),
-        new("short-quote", step => step.KernelPasses && Has(step, TrialTraits.ShortQuote) && step.SwitchReason == DropReason.MalformedL4),
-        new("quote-checksum", step => step.KernelPasses && Has(step, TrialTraits.WrongQuoteChecksum) && step.SwitchReason == DropReason.MalformedL4),
-        new("quote-version", step => step.KernelPasses && Has(step, TrialTraits.QuoteOfAnotherVersion) && step.SwitchReason == DropReason.MalformedL4),
-        new("error-by-a-third", step => step.KernelPasses && Has(step, TrialTraits.ErrorFromAThird) && step.SwitchReason == DropReason.ConnectionInvalid),
+        new("echo-code", step => Has(step, TrialTraits.EchoWithCode) &&
+            (!step.KernelPasses || step.SwitchReason == DropReason.ConnectionInvalid)),
+        Refused("mask-request", TrialTraits.AddressMaskRequest, DropReason.ConnectionInvalid),
+        Refused("short-quote", TrialTraits.ShortQuote, DropReason.MalformedL4),
+        Refused("quote-checksum", TrialTraits.WrongQuoteChecksum, DropReason.MalformedL4),
+        Refused("quote-version", TrialTraits.QuoteOfAnotherVersion, DropReason.MalformedL4),
+        Refused("error-by-a-third", TrialTraits.ErrorFromAThird, DropReason.ConnectionInvalid),
     ];
 
-    private static TrialDifference Tcp(string name, TcpVariations variation) => new(name, step => step.Frame.Conversation.Reason == variation);
+    private static TrialDifference Tcp(string name, TcpVariations variation) =>
+        new(name, step => step.Frame.Conversation.Reason == variation);
+
+    private static TrialDifference Refused(string name, TrialTraits trait, DropReason reason) =>
+        new(name, step => step.KernelPasses && Has(step, trait) && step.SwitchReason == reason);
 
     private static bool IsNotTcp(TrialStep step) => step.Frame.Segment is null;
 

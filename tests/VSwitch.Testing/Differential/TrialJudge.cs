@@ -64,8 +64,10 @@ public sealed class TrialJudge
         return $"{_faults.Count} differences that are not documented\n{string.Join('\n', kinds)}\n\n{string.Join("\n\n", examples)}";
     }
 
-    private static bool AreSame(IReadOnlyList<(string Port, byte[] Frame)> kernel, IReadOnlyList<(string Port, byte[] Frame)> sent) =>
-        kernel.Count == 1 && sent.Count == 1 && kernel[0].Port == sent[0].Port && kernel[0].Frame.AsSpan().SequenceEqual(sent[0].Frame);
+    private static bool AreSame(
+        IReadOnlyList<(string Port, byte[] Frame)> kernel, IReadOnlyList<(string Port, byte[] Frame)> sent) =>
+        kernel.Count == 1 && sent.Count == 1 && kernel[0].Port == sent[0].Port &&
+        kernel[0].Frame.AsSpan().SequenceEqual(sent[0].Frame);
 
     private static string Text(IEnumerable<(string Port, byte[] Frame)> sent) =>
         string.Join(", ", sent.Select(one => $"to {one.Port} {Convert.ToHexStringLower(one.Frame)}"));

@@ -6,7 +6,11 @@ namespace VSwitch.Testing.Differential;
 /// flags that make no sense.</summary>
 internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnlyList<TrialSegment> sent)
 {
-    private static readonly int[] Distances = [0, 1, -1, 2, 10, -10, 500, -500, 1461, 40_000, -40_000, 66_001, -66_001, 70_000, -70_000, 1 << 20, -(1 << 20), (1 << 30) + 5, -(1 << 30) - 5, int.MaxValue - 200_000, int.MinValue + 200_000];
+    private static readonly int[] Distances =
+    [
+        0, 1, -1, 2, 10, -10, 500, -500, 1461, 40_000, -40_000, 66_001, -66_001, 70_000, -70_000, 1 << 20, -(1 << 20),
+        (1 << 30) + 5, -(1 << 30) - 5, int.MaxValue - 200_000, int.MinValue + 200_000,
+    ];
 
     /// <summary>Makes one, with a word on what it is.</summary>
     public (TrialSegment Segment, string What) Next()
@@ -14,6 +18,7 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
         int sender = random.Next(2);
         (TcpSide self, TcpSide peer) = (sides[sender], sides[1 - sender]);
         ushort window = self.Window;
+        byte[] synOptions = Chance(2) ? self.SynOptions : [];
         switch (random.Next(19))
         {
             case 0 or 1 or 2:
@@ -21,14 +26,16 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
             case 3:
                 return (sent[random.Next(sent.Count)], "old duplicate");
             case 4:
-                return (Make(sender, Syn, Chance(3) ? self.First : Near(self.Next), 0, 0, window, Chance(2) ? self.SynOptions : []), "odd SYN");
+                return (Make(sender, Syn, Chance(3) ? self.First : Near(self.Next), 0, 0, window, synOptions), "odd SYN");
             case 5:
                 uint ack = Chance(3) ? peer.First + 1 : LastSynEnd(1 - sender) ?? Near(peer.Next);
-                return (Make(sender, Syn | Ack, Chance(3) ? self.First : Near(self.Next), Chance(3) ? Near(ack) : ack, 0, window, Chance(2) ? self.SynOptions : []), "odd SYN+ACK");
+                uint first = Chance(3) ? self.First : Near(self.Next);
+                return (Make(sender, Syn | Ack, first, Chance(3) ? Near(ack) : ack, 0, window, synOptions), "odd SYN+ACK");
             case 6:
                 return (Make(sender, Rst, Target(self, peer), 0, 0, 0, []), "odd RST");
             case 7:
-                return (Make(sender, Rst | Ack, Target(self, peer), Chance(3) ? LastSynEnd(1 - sender) ?? 0 : Chance(2) ? Near(peer.Next) : peer.Next, 0, window, []), "odd RST+ACK");
+                uint answered = Chance(3) ? LastSynEnd(1 - sender) ?? 0 : Chance(2) ? Near(peer.Next) : peer.Next;
+                return (Make(sender, Rst | Ack, Target(self, peer), answered, 0, window, []), "odd RST+ACK");
             case 8:
                 return (Make(sender, Ack, Near(self.Next), peer.Next, random.Next(3) * 300, window, []), "odd sequence number");
             case 9:
@@ -48,7 +55,8 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
                 uint late = self.Next - ((uint)peer.Window << peer.Scale) + (uint)random.Next(-3, 4);
                 return (Make(sender, Ack, late, peer.Next, random.Next(2), window, []), "data at the lower edge of the window");
             case 16:
-                return (Make(sender, Ack, self.Next, peer.Next - 66_000 + (uint)random.Next(-3, 4), random.Next(2) * 100, window, []), "acknowledgement at its lower edge");
+                uint least = peer.Next - 66_000 + (uint)random.Next(-3, 4);
+                return (Make(sender, Ack, self.Next, least, random.Next(2) * 100, window, []), "acknowledgement at its edge");
             case 17:
                 byte[] options = new byte[4 * (1 + random.Next(5))];
                 random.NextBytes(options);
@@ -58,7 +66,8 @@ internal sealed class TrialOddSegments(Random random, TcpSide[] sides, IReadOnly
         }
     }
 
-    private static TrialSegment Make(int sender, TcpBits flags, uint sequence, uint acknowledgment, int length, ushort window, byte[] options) =>
+    private static TrialSegment Make(
+        int sender, TcpBits flags, uint sequence, uint acknowledgment, int length, ushort window, byte[] options) =>
         new(sender, flags, sequence, (flags & Ack) == 0 ? 0 : acknowledgment, length, window, options);
 
     private bool Chance(int one) => random.Next(one) == 0;

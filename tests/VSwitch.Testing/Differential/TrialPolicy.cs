@@ -39,12 +39,17 @@ public static class TrialPolicy
             {
                 Name = "v",
                 Cidrs = [Net("10.0.0.0/16"), Net("fd00:b::/48")],
-                Subnets = [.. Names.Select((name, i) => new SubnetConfig { Name = "s" + name, Cidrs = [Net($"10.0.{i + 1}.0/24"), Net($"fd00:b:0:{i + 1}::/64")] })],
+                Subnets = [.. Names.Select((name, i) => new SubnetConfig
+                {
+                    Name = "s" + name,
+                    Cidrs = [Net($"10.0.{i + 1}.0/24"), Net($"fd00:b:0:{i + 1}::/64")],
+                })],
                 RouteTables = [new RouteTableConfig { Name = "main", Main = true }],
             },
         ],
         SecurityGroups = [Base(), .. Names.Select(name => Group(random, name))],
-        Enis = [.. Names.Select((name, i) => TestTopologies.Eni(name, "s" + name, (byte)(0x31 + i), ["base", name], Addresses(i + 1)))],
+        Enis = [.. Names.Select((name, i) =>
+            TestTopologies.Eni(name, "s" + name, (byte)(0x31 + i), ["base", name], Addresses(i + 1)))],
     };
 
     private static string[] Addresses(int subnet) =>
@@ -56,16 +61,16 @@ public static class TrialPolicy
     {
         Name = "base",
         Vpc = "v",
-        Ingress = [.. Both(6, 80, 90), .. Both(132, 80, 90), .. Both(17, 1000, 1003), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
-        Egress = [.. Both(6, 1, 65535), .. Both(132, 1, 65535), .. Both(17, 1000, 1015), Rule("0.0.0.0/0", 1), Rule("::/0", 58), Marker],
+        Ingress = [.. Both(6, 80, 90), .. Both(132, 80, 90), .. Both(17, 1000, 1003), .. Pings, Marker],
+        Egress = [.. Both(6, 1, 65535), .. Both(132, 1, 65535), .. Both(17, 1000, 1015), .. Pings, Marker],
     };
+
+    private static RuleConfig[] Pings => [TestTopologies.Rule("0.0.0.0/0", 1), TestTopologies.Rule("::/0", 58)];
 
     private static RuleConfig Marker => TestTopologies.Rule("10.0.0.0/16", 17, MarkerPort, MarkerPort);
 
     private static RuleConfig[] Both(byte protocol, int first, int last) =>
         [TestTopologies.Rule("0.0.0.0/0", protocol, first, last), TestTopologies.Rule("::/0", protocol, first, last)];
-
-    private static RuleConfig Rule(string cidr, byte protocol) => TestTopologies.Rule(cidr, protocol);
 
     private static SecurityGroupConfig Group(Random random, string name) => new()
     {
@@ -78,7 +83,10 @@ public static class TrialPolicy
     private static RuleConfig RandomRule(Random random)
     {
         int subnet = 1 + random.Next(3);
-        string[] v4 = ["0.0.0.0/0", "10.0.0.0/16", $"10.0.{subnet}.0/24", $"10.0.{subnet}.{10 + random.Next(4)}/32", "10.0.0.0/22", "192.0.2.0/24"];
+        string[] v4 =
+        [
+            "0.0.0.0/0", "10.0.0.0/16", "10.0.0.0/22", "192.0.2.0/24", $"10.0.{subnet}.0/24", $"10.0.{subnet}.{10 + random.Next(4)}/32",
+        ];
         string[] v6 = ["::/0", "fd00:b::/48", $"fd00:b:0:{subnet}::/64", $"fd00:b:0:{subnet}::{10 + random.Next(4)}/128"];
         bool isV6 = random.Next(2) == 0;
         string cidr = isV6 ? v6[random.Next(v6.Length)] : v4[random.Next(v4.Length)];
@@ -92,7 +100,8 @@ public static class TrialPolicy
             0 => rule,
             1 or 2 or 3 => rule with { Protocol = 6, Ports = ports },
             4 or 5 => rule with { Protocol = 17, Ports = ports },
-            6 => rule with { Protocol = isV6 && rule.Peer.Cidr is not null ? (byte)58 : (byte)1, IcmpType = isV6 && rule.Peer.Cidr is not null ? (byte)128 : (byte)8 },
+            6 when isV6 && rule.Peer.Cidr is not null => rule with { Protocol = 58, IcmpType = 128 },
+            6 => rule with { Protocol = 1, IcmpType = 8 },
             7 => rule with { Protocol = 132, Ports = ports },
             8 => rule with { Protocol = TrialTraffic.RareProtocols[random.Next(TrialTraffic.RareProtocols.Length)] },
             _ => rule with { Protocol = (byte)(random.Next(2) == 0 ? 6 : 17) },

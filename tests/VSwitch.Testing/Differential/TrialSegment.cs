@@ -1,7 +1,8 @@
 namespace VSwitch.Testing.Differential;
 
 /// <summary>What a TCP segment says.</summary>
-public sealed record TrialSegment(int Sender, TcpBits Flags, uint Sequence, uint Acknowledgment, int Length, ushort Window, byte[] Options)
+public sealed record TrialSegment(
+    int Sender, TcpBits Flags, uint Sequence, uint Acknowledgment, int Length, ushort Window, byte[] Options)
 {
     /// <summary>The number behind its last byte; SYN and FIN count.</summary>
     public uint End => Sequence + (uint)Length + (Has(TcpBits.Syn) ? 1u : 0) + (Has(TcpBits.Fin) ? 1u : 0);

@@ -77,7 +77,8 @@ public sealed class TrialTraffic
             case < 89:
                 return new QueryTrial(_random, first, second, gateway, NextPort());
             default:
-                List<TrialConversation> subjects = [.. _live.Concat(_past.TakeLast(200)).Where(c => c is not ErrorTrial && c.History.Count > 0)];
+                List<TrialConversation> subjects =
+                    [.. _live.Concat(_past.TakeLast(200)).Where(c => c is not ErrorTrial && c.History.Count > 0)];
                 return subjects.Count == 0
                     ? new DatagramTrial(_random, first, second, gateway, 17, NextPort(), service)
                     : MakeErrors(subjects[_random.Next(subjects.Count)], gateway);
