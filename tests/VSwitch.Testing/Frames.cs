@@ -13,8 +13,14 @@ public readonly record struct FrameAddresses(MacAddress SourceMac, MacAddress De
 /// <summary>The common frames in one call each.</summary>
 public static class Frames
 {
+    /// <summary>A segment of a connection in which both ends begin with sequence number 0: SYNs have that, all others 1, and
+    /// acknowledgements say 1.</summary>
     public static byte[] Tcp(FrameAddresses ends, ushort sourcePort, ushort destinationPort, TcpBits flags, int payload = 0) =>
-        Begin(ends).Tcp(sourcePort, destinationPort, flags).Payload(payload).Build();
+        Begin(ends).Tcp(sourcePort, destinationPort, flags, tcp => tcp with
+        {
+            Sequence = flags.HasFlag(TcpBits.Syn) ? 0u : 1,
+            Acknowledgment = flags.HasFlag(TcpBits.Ack) ? 1u : 0,
+        }).Payload(payload).Build();
 
     /// <summary>A segment with its numbers: tests of windows, and traffic that passes a tracker that looks at them.</summary>
     public static byte[] Tcp(

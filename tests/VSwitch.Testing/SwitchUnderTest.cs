@@ -26,7 +26,7 @@ public sealed class SwitchUnderTest : IDisposable
         Snapshot = SnapshotCompiler.Compile(config, _numbers);
         _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, DevicesOf());
-        var options = new WorkerOptions { SmallBuffers = 256, LargeBuffers = 16, PortCapacity = 64 };
+        var options = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 16, PortCapacity = 64 };
         Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, _drops);
     }
 
@@ -45,31 +45,51 @@ public sealed class SwitchUnderTest : IDisposable
         _shared.Publish(Snapshot, DevicesOf());
     }
 
+    /// <summary>True for a port of the configuration in force.</summary>
+    public bool HasPort(string port) => Snapshot.PortNames.Contains(port);
+
+    /// <summary>Takes one frame. What ended besides it had been held: of several ends on its own port any may be told as its
+    /// own, see <see cref="OutcomeComparison"/>.</summary>
     public ReferenceOutcome Receive(string port, ReadOnlySpan<byte> frame, long nowNs)
     {
         int number = Array.IndexOf(Snapshot.PortNames, port);
-        PortCounters before = Workers.Sum(number);
+        PortCounters[] before = [.. Enumerable.Range(0, Snapshot.PortNames.Length).Select(Workers.Sum)];
         _sent.Clear();
-        _drops.Reason = DropReason.None;
+        _drops.Clear();
         if (!Workers.InjectAndSettle(frame, number, nowNs))
         {
             return new ReferenceOutcome(OutcomeKind.Dropped, DropReason.BufferExhausted, []);
         }
 
-        PortCounters after = Workers.Sum(number);
-        OutcomeKind kind =
-            after.Forwarded > before.Forwarded ? OutcomeKind.Forwarded
-            : after.Answered > before.Answered ? OutcomeKind.Answered
-            : after.Consumed > before.Consumed ? OutcomeKind.Consumed
-            : after.Dropped > before.Dropped ? OutcomeKind.Dropped : OutcomeKind.Held;
-        long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped;
-        int held = Workers.HeldOf(number);
-        if (after.ReceivedPackets != ended + held)
+        List<HeldEnd> ends = [];
+        for (int i = 0; i < before.Length; i++)
         {
-            throw new InvalidOperationException($"port {port}: received {after.ReceivedPackets}, ended {ended}, held {held}");
+            PortCounters after = Workers.Sum(i);
+            int at = i;
+            Add(after.Forwarded - before[i].Forwarded, OutcomeKind.Forwarded, _ => DropReason.None);
+            Add(after.Answered - before[i].Answered, OutcomeKind.Answered, _ => DropReason.None);
+            Add(after.Consumed - before[i].Consumed, OutcomeKind.Consumed, _ => DropReason.None);
+            long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped;
+            if (after.ReceivedPackets != ended + Workers.HeldOf(i))
+            {
+                throw new InvalidOperationException($"port {i}: received {after.ReceivedPackets}, ended {ended}, held {Workers.HeldOf(i)}");
+            }
+
+            List<DropReason> reasons = _drops.Of(i);
+            if (reasons.Count != after.Dropped - before[i].Dropped)
+            {
+                throw new InvalidOperationException($"{reasons.Count} drops observed, {after.Dropped - before[i].Dropped} counted");
+            }
+
+            Add(reasons.Count, OutcomeKind.Dropped, n => reasons[n]);
+
+            void Add(long count, OutcomeKind kind, Func<int, DropReason> reason) =>
+                ends.AddRange(Enumerable.Range(0, (int)count).Select(n => new HeldEnd(Snapshot.PortNames[at], kind, reason(n))));
         }
 
-        return new ReferenceOutcome(kind, _drops.Reason, [.. _sent]);
+        HeldEnd own = ends.Find(end => end.Port == port) ?? new HeldEnd(port, OutcomeKind.Held, DropReason.None);
+        ends.Remove(own);
+        return new ReferenceOutcome(own.Kind, own.DropReason, [.. _sent]) { Ends = ends };
     }
 
     /// <summary>Buffers that are not where they belong: 0 between frames, once those that others are done with came home.</summary>
@@ -95,13 +115,17 @@ public sealed class SwitchUnderTest : IDisposable
 
     private sealed unsafe class DropLog : IDropObserver
     {
-        public DropReason Reason { get; set; }
+        private readonly List<(int Port, DropReason Reason)> _drops = [];
 
         public byte[] Frame { get; private set; } = [];
 
+        public void Clear() => _drops.Clear();
+
+        public List<DropReason> Of(int port) => [.. _drops.Where(drop => drop.Port == port).Select(drop => drop.Reason)];
+
         public void OnDrop(PacketBuffer* packet)
         {
-            Reason = packet->Reason;
+            _drops.Add((packet->InPort, packet->Reason));
             Frame = new ReadOnlySpan<byte>(packet->Data, packet->Length).ToArray();
         }
     }

@@ -4,7 +4,7 @@ using VSwitch.Wire;
 namespace VSwitch.Testing;
 
 /// <summary>Configurations for tests, as the configuration reader would give them.</summary>
-public static class TestTopologies
+public static partial class TestTopologies
 {
     /// <summary>The neighbour that routes for the rest of the world in all of them.</summary>
     public static readonly IpAddress Gateway4 = Ip("198.51.100.254");

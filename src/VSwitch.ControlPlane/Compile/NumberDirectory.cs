@@ -1,3 +1,5 @@
+using VSwitch.DataPlane.Policy;
+
 namespace VSwitch.ControlPlane.Compile;
 
 /// <summary>Numbers for names, stable over reconfigurations: connections, counters and rate limits hold these numbers, so a
@@ -7,9 +9,36 @@ public sealed class NumberDirectory
     /// <summary>Ports and VPCs have 16-bit numbers in the data plane.</summary>
     private const int MostNumbers = ushort.MaxValue;
 
-    private readonly NumberSpace _ports = new("ENIs", 1, MostNumbers);
-    private readonly NumberSpace _vpcs = new("VPCs", 1, MostNumbers);
-    private readonly NumberSpace _buckets = new("EIP rate limits", 0, int.MaxValue);
+    private const int MostGroups = SecurityGroupTable.MaxGroup;
+
+    private readonly NumberSpace _ports;
+    private readonly NumberSpace _vpcs;
+    private readonly NumberSpace _buckets;
+    private readonly NumberSpace _groups;
+    private readonly Dictionary<string, (string Rules, uint ChangedIn)> _rules;
+
+    /// <summary>Makes an empty one.</summary>
+    public NumberDirectory()
+    {
+        _ports = new NumberSpace("ENIs", 1, MostNumbers);
+        _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
+        _buckets = new NumberSpace("EIP rate limits", 0, int.MaxValue);
+        _groups = new NumberSpace("security groups", 1, MostGroups);
+        _rules = new Dictionary<string, (string, uint)>(StringComparer.Ordinal);
+    }
+
+    private NumberDirectory(NumberDirectory other)
+    {
+        _ports = new NumberSpace(other._ports);
+        _vpcs = new NumberSpace(other._vpcs);
+        _buckets = new NumberSpace(other._buckets);
+        _groups = new NumberSpace(other._groups);
+        _rules = new Dictionary<string, (string, uint)>(other._rules, StringComparer.Ordinal);
+        Version = other.Version;
+    }
+
+    /// <summary>Version of the snapshot compiled last; 0 before the first.</summary>
+    public uint Version { get; private set; }
 
     /// <summary>Highest port number given, plus one; the internet side is 0.</summary>
     public int PortCount => _ports.End;
@@ -22,14 +51,54 @@ public sealed class NumberDirectory
 
     /// <summary>Port of an ENI, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
-    public int PortOf(string eni) => _ports.Of(eni);
+    public int PortOf(string eni) => _ports.Of(eni, Version);
+
+    /// <summary>Version of the snapshot in which an ENI appeared: a name that one snapshot did not have is another ENI in the
+    /// next, though it keeps its number.</summary>
+    public uint PortSince(string eni) => _ports.SinceOf(eni);
 
     /// <summary>Number of a VPC, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
-    public int VpcOf(string vpc) => _vpcs.Of(vpc);
+    public int VpcOf(string vpc) => _vpcs.Of(vpc, Version);
+
+    /// <summary>Version of the snapshot in which a VPC appeared.</summary>
+    public uint VpcSince(string vpc) => _vpcs.SinceOf(vpc);
 
     /// <summary>Token bucket of an EIP's direction, from 0.</summary>
-    public int BucketOf(string eip, bool isOutbound) => _buckets.Of(BucketName(eip, isOutbound));
+    public int BucketOf(string eip, bool isOutbound) => _buckets.Of(BucketName(eip, isOutbound), Version);
+
+    /// <summary>The token buckets that an EIP has by now.</summary>
+    public IEnumerable<int> BucketsOf(string eip) =>
+        _buckets.Known([BucketName(eip, isOutbound: true), BucketName(eip, isOutbound: false)]);
+
+    /// <summary>Number of a security group, from 1.</summary>
+    /// <exception cref="InvalidOperationException">All 32767 are taken.</exception>
+    public int GroupOf(string group) => _groups.Of(group, Version);
+
+    /// <summary>Highest group number given, plus one.</summary>
+    public int GroupCount => _groups.End;
+
+    /// <summary>Version of the snapshot in which a group appeared.</summary>
+    public uint GroupSince(string group) => _groups.SinceOf(group);
+
+    /// <summary>Notes the rules of a group as they are now.</summary>
+    /// <param name="group">The group; it has a number.</param>
+    /// <param name="rules">Its rules, or a digest of them.</param>
+    /// <returns>Version of the snapshot in which they became so.</returns>
+    public uint NoteRules(string group, string rules)
+    {
+        bool isSame = _rules.TryGetValue(group, out (string Rules, uint ChangedIn) known) && known.Rules == rules &&
+            GroupSince(group) <= known.ChangedIn;
+        uint changedIn = isSame ? known.ChangedIn : Version;
+        _rules[group] = (rules, changedIn);
+        return changedIn;
+    }
+
+    /// <summary>Begins the next snapshot.</summary>
+    public void BeginVersion() => Version++;
+
+    /// <summary>A directory of its own with the same numbers: a compilation that may come to nothing is tried on it.</summary>
+    public NumberDirectory Copy() => new(this);
 
     /// <summary>Lets the next new ENI have the number of one that is gone. The caller knows that no connection and no
     /// counter of the old one is of interest any more.</summary>
@@ -50,43 +119,75 @@ public sealed class NumberDirectory
         return outbound || inbound;
     }
 
+    /// <summary>Lets the next new security group have the number of one that is gone.</summary>
+    /// <returns>False when the group has no number.</returns>
+    public bool ReleaseGroup(string group)
+    {
+        _rules.Remove(group);
+        return _groups.Release(group);
+    }
+
     private static string BucketName(string eip, bool isOutbound) => (isOutbound ? ">" : "<") + eip;
+
+    /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
+    private readonly record struct Holder(int Number, uint Since, uint LastIn);
 
     /// <summary>Numbers of one kind: the lowest released one first, else the next.</summary>
     private sealed class NumberSpace(string what, int first, int most)
     {
-        private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
+        private readonly string _what = what;
+        private readonly int _most = most;
+        private readonly Dictionary<string, Holder> _holders = new(StringComparer.Ordinal);
         private readonly PriorityQueue<int, int> _released = new();
+
+        public NumberSpace(NumberSpace other)
+            : this(other._what, other.End, other._most)
+        {
+            _holders = new Dictionary<string, Holder>(other._holders, StringComparer.Ordinal);
+            _released = new PriorityQueue<int, int>(other._released.UnorderedItems);
+        }
 
         public int End { get; private set; } = first;
 
-        public int Of(string name)
+        public int Of(string name, uint version)
         {
-            if (_numbers.TryGetValue(name, out int number))
+            if (_holders.TryGetValue(name, out Holder holder))
             {
-                return number;
+                if (holder.LastIn != version)
+                {
+                    // A snapshot between the last one that had the name and this one did without it.
+                    uint since = holder.LastIn + 1 < version ? version : holder.Since;
+                    _holders[name] = holder with { Since = since, LastIn = version };
+                }
+
+                return holder.Number;
             }
 
-            if (!_released.TryDequeue(out number, out _))
+            if (!_released.TryDequeue(out int number, out _))
             {
-                if (End > most)
+                if (End > _most)
                 {
-                    throw new InvalidOperationException($"all {most} numbers for {what} are given; restart the switch");
+                    throw new InvalidOperationException($"all {_most} numbers for {_what} are given; restart the switch");
                 }
 
                 number = End++;
             }
 
-            _numbers.Add(name, number);
+            _holders.Add(name, new Holder(number, version, version));
             return number;
         }
 
+        public uint SinceOf(string name) => _holders[name].Since;
+
+        public IEnumerable<int> Known(IEnumerable<string> names) =>
+            names.Where(_holders.ContainsKey).Select(name => _holders[name].Number);
+
         public bool Release(string name)
         {
-            bool had = _numbers.Remove(name, out int number);
+            bool had = _holders.Remove(name, out Holder holder);
             if (had)
             {
-                _released.Enqueue(number, number);
+                _released.Enqueue(holder.Number, holder.Number);
             }
 
             return had;

@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Policy;
 using VSwitch.DataPlane.Tables;
@@ -10,20 +11,20 @@ namespace VSwitch.ControlPlane.Compile;
 /// addresses of its members (semantics.md section 1).</summary>
 internal sealed class SecurityGroupCompiler
 {
-    private const byte Icmp = 1;
-    private const byte Icmp6 = 58;
     private static readonly IpPrefix All4 = new(IpAddress.V4(0), 0);
     private static readonly IpPrefix All6 = new(IpAddress.V6(0), 0);
     private readonly SwitchConfig _config;
+    private readonly NumberDirectory _numbers;
     private readonly Dictionary<string, SecurityGroupConfig> _groups;
     private readonly Dictionary<string, List<IpPrefix>> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (int Egress, int Ingress)> _sets = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Group, bool IsEgress), List<RuleBox>> _boxes = [];
     private readonly SecurityGroupTableBuilder _builder = new();
 
-    public SecurityGroupCompiler(SwitchConfig config)
+    public SecurityGroupCompiler(SwitchConfig config, NumberDirectory numbers)
     {
         _config = config;
+        _numbers = numbers;
         _groups = config.SecurityGroups.ToDictionary(g => g.Name, StringComparer.Ordinal);
         foreach (EniConfig eni in config.Enis)
         {
@@ -52,7 +53,49 @@ internal sealed class SecurityGroupCompiler
         return sets;
     }
 
-    public SecurityGroupTable Build() => _builder.Build();
+    public SecurityGroupTable Build()
+    {
+        foreach (SecurityGroupConfig group in _config.SecurityGroups)
+        {
+            _numbers.GroupOf(group.Name);
+        }
+
+        var states = new SecurityGroupState[_numbers.GroupCount];
+        foreach (SecurityGroupConfig group in _config.SecurityGroups)
+        {
+            states[_numbers.GroupOf(group.Name)] = new SecurityGroupState(
+                group.Name, ModeOf(group.LiveConnections), _numbers.GroupSince(group.Name),
+                _numbers.NoteRules(group.Name, DigestOf(group)));
+        }
+
+        _builder.SetGroups(states);
+        return _builder.Build();
+    }
+
+    private static LiveMode ModeOf(LiveConnectionPolicy policy) => policy switch
+    {
+        LiveConnectionPolicy.Keep => LiveMode.Keep,
+        LiveConnectionPolicy.Cut => LiveMode.Cut,
+        _ => LiveMode.Recheck,
+    };
+
+    /// <summary>Tells whether a group's own rules are what they were (order of checks, section 10).</summary>
+    private static string DigestOf(SecurityGroupConfig group)
+    {
+        var text = new StringBuilder();
+        foreach (RuleConfig rule in group.Ingress)
+        {
+            text.Append(RuleText.Of(rule, isEgress: false)).Append('\n');
+        }
+
+        text.Append(group.Egress == null ? "all" : "only").Append('\n');
+        foreach (RuleConfig rule in group.Egress ?? [])
+        {
+            text.Append(RuleText.Of(rule, isEgress: true)).Append('\n');
+        }
+
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
 
     private List<RuleBox> BoxesOf(IReadOnlyList<string> groups, bool isEgress)
     {
@@ -75,9 +118,10 @@ internal sealed class SecurityGroupCompiler
     private void AddGroup(SecurityGroupConfig group, bool isEgress, List<RuleBox> boxes)
     {
         IReadOnlyList<RuleConfig>? rules = isEgress ? group.Egress : group.Ingress;
+        int number = _numbers.GroupOf(group.Name);
         if (rules == null)
         {
-            int rule = _builder.AddRule($"group {group.Name}, egress default (all)");
+            int rule = _builder.AddRule(number, 0, $"group {group.Name}, egress default (all)");
             boxes.Add(Box(null, All4, 0, ushort.MaxValue, rule));
             boxes.Add(Box(null, All6, 0, ushort.MaxValue, rule));
             return;
@@ -86,8 +130,11 @@ internal sealed class SecurityGroupCompiler
         for (int i = 0; i < rules.Count; i++)
         {
             string direction = isEgress ? "egress" : "ingress";
-            string words = Describe(rules[i], isEgress);
-            AddRule(rules[i], _builder.AddRule($"group {group.Name}, {direction} rule {i + 1} ({words})"), boxes);
+            string words = $"group {group.Name}, {direction} rule {i + 1} ({RuleText.Of(rules[i], isEgress)})";
+
+            // Egress rules have the even places and ingress rules the odd ones, so that a rule's number hangs on nothing
+            // but its own place.
+            AddRule(rules[i], _builder.AddRule(number, (2 * i) + (isEgress ? 0 : 1), words), boxes);
         }
     }
 
@@ -95,24 +142,12 @@ internal sealed class SecurityGroupCompiler
     {
         foreach (IpPrefix prefix in PrefixesOf(rule.Peer))
         {
-            bool isOtherFamily = (rule.Protocol == Icmp && prefix.IsV6) || (rule.Protocol == Icmp6 && !prefix.IsV6);
-            if (isOtherFamily)
+            if (RuleText.IsOtherFamily(rule, prefix.IsV6))
             {
                 continue;
             }
 
-            if (rule.IcmpType is byte type)
-            {
-                ushort first = (ushort)((type << 8) | (rule.IcmpCode ?? 0));
-                ushort last = (ushort)((type << 8) | (rule.IcmpCode ?? 255));
-                boxes.Add(Box(rule.Protocol, prefix, first, last, number));
-            }
-            else if (rule.Ports.Count == 0)
-            {
-                boxes.Add(Box(rule.Protocol, prefix, 0, ushort.MaxValue, number));
-            }
-
-            foreach (PortRange range in rule.Ports)
+            foreach (PortRange range in RuleText.SelectorsOf(rule))
             {
                 boxes.Add(Box(rule.Protocol, prefix, range.First, range.Last, number));
             }
@@ -122,7 +157,7 @@ internal sealed class SecurityGroupCompiler
     private IEnumerable<IpPrefix> PrefixesOf(PeerConfig peer) =>
         peer.Cidr is IpPrefix cidr ? [cidr]
         : peer.Group != null ? _members.GetValueOrDefault(peer.Group, [])
-        : _config.PrefixLists.First(list => list.Name == peer.PrefixList).Cidrs;
+        : _config.PrefixesOf(peer.PrefixList!);
 
     private static RuleBox Box(byte? protocol, IpPrefix prefix, ushort first, ushort last, int rule)
     {
@@ -134,24 +169,5 @@ internal sealed class SecurityGroupCompiler
 
         Prefix4 raw4 = Raw.Prefix4(prefix);
         return new RuleBox(protocol, false, new RawIp6(raw4.Network, 0), new RawIp6(raw4.Mask, 0), first, last, rule);
-    }
-
-    private static string Describe(RuleConfig rule, bool isEgress)
-    {
-        string protocol = rule.Protocol switch
-        {
-            null => "all",
-            1 => "icmp",
-            6 => "tcp",
-            17 => "udp",
-            58 => "icmpv6",
-            132 => "sctp",
-            byte number => number.ToString(CultureInfo.InvariantCulture),
-        };
-        string selectors = rule.IcmpType is byte type
-            ? $"type {type}{(rule.IcmpCode is byte code ? $" code {code}" : "")}"
-            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
-        string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
-        return $"{protocol}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {peer}";
     }
 }

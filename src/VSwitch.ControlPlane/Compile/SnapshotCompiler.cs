@@ -18,6 +18,7 @@ public sealed unsafe class SnapshotCompiler
     private readonly Func<string, int?>? _deviceMtu;
     private readonly Dictionary<string, int> _subnetNumbers = new(StringComparer.Ordinal);
     private readonly List<Subnet> _subnets = [];
+    private readonly NetworkAclCompiler _acls;
     private readonly List<BucketRate> _rates = [];
 
     private SnapshotCompiler(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu)
@@ -25,6 +26,7 @@ public sealed unsafe class SnapshotCompiler
         _config = config;
         _numbers = numbers;
         _deviceMtu = deviceMtu;
+        _acls = new NetworkAclCompiler(config);
     }
 
     /// <summary>Compiles a validated configuration.</summary>
@@ -37,13 +39,14 @@ public sealed unsafe class SnapshotCompiler
 
     private ForwardingSnapshot Compile()
     {
+        _numbers.BeginVersion();
         foreach (EniConfig eni in _config.Enis)
         {
             _numbers.PortOf(eni.Name);
         }
 
         Vpc[] vpcs = CompileVpcs();
-        var groups = new SecurityGroupCompiler(_config);
+        var groups = new SecurityGroupCompiler(_config, _numbers);
         var sets = _config.Enis.Select(eni => groups.SetsOf(eni.SecurityGroups)).ToArray();
         string[] names = new string[_numbers.PortCount];
         byte[][] hostNames = new byte[_numbers.PortCount][];
@@ -59,6 +62,7 @@ public sealed unsafe class SnapshotCompiler
         var snapshot = new ForwardingSnapshot(
             _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
         {
+            Version = _numbers.Version,
             PortNames = names,
             HostNames = hostNames,
             MacToPort = new NativeMap(_config.Enis.Select(e => Pair(Raw.Mac(e.Mac), _numbers.PortOf(e.Name))).ToArray()),
@@ -71,6 +75,7 @@ public sealed unsafe class SnapshotCompiler
             Subnets = [.. _subnets],
             Vpcs = vpcs,
             SecurityGroups = groups.Build(),
+            NetworkAcls = _acls.Build(),
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
             GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
@@ -98,6 +103,7 @@ public sealed unsafe class SnapshotCompiler
             vpcs[number] = new Vpc
             {
                 Name = vpc.Name,
+                Since = _numbers.VpcSince(vpc.Name),
                 Ranges4 = [.. vpc.Cidrs.Where(c => !c.IsV6).Select(Raw.Prefix4)],
                 Ranges6 = [.. vpc.Cidrs.Where(c => c.IsV6).Select(Raw.Prefix6)],
             };
@@ -122,6 +128,8 @@ public sealed unsafe class SnapshotCompiler
         IReadOnlyList<RouteConfig> routes = table?.Routes ?? [];
         IpPrefix? range4 = subnet.Cidrs.Where(c => !c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
         IpPrefix? range6 = subnet.Cidrs.Where(c => c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
+        var destinations = routes.SelectMany(r => _config.DestinationsOf(r).Select(d => (Prefix: d, r.Target))).ToList();
+        (int aclEgress, int aclIngress) = _acls.ListsOf(subnet);
         return new Subnet
         {
             Name = subnet.Name,
@@ -129,21 +137,26 @@ public sealed unsafe class SnapshotCompiler
             Router4 = range4 is IpPrefix p4 ? Raw.Ip4(FirstHost(p4)) : 0,
             Router6 = range6 is IpPrefix p6 ? Raw.Ip6(FirstHost(p6)) : default,
             Dhcp = DhcpCompiler.Compile(vpc, subnet),
+            Range4 = range4 is IpPrefix own4 ? Raw.Prefix4(own4) : null,
+            Range6 = range6 is IpPrefix own6 ? Raw.Prefix6(own6) : null,
+            AclEgress = aclEgress,
+            AclIngress = aclIngress,
             Routes = new RouteTable(
-                [.. LongestFirst(routes, isV6: false).Select(r => new Route4(Raw.Prefix4(r.Destination), Target(r, out ushort port), port))],
-                [.. LongestFirst(routes, isV6: true).Select(r => new Route6(Raw.Prefix6(r.Destination), Target(r, out ushort port), port))]),
+                [.. LongestFirst(destinations, isV6: false).Select(r => new Route4(Raw.Prefix4(r.Prefix), Target(r.Target, out ushort port), port))],
+                [.. LongestFirst(destinations, isV6: true).Select(r => new Route6(Raw.Prefix6(r.Prefix), Target(r.Target, out ushort port), port))]),
         };
     }
 
-    private static IEnumerable<RouteConfig> LongestFirst(IEnumerable<RouteConfig> routes, bool isV6) =>
-        routes.Where(r => r.Destination.IsV6 == isV6).OrderByDescending(r => r.Destination.Length);
+    private static IEnumerable<(IpPrefix Prefix, string Target)> LongestFirst(
+        IEnumerable<(IpPrefix Prefix, string Target)> routes, bool isV6) =>
+        routes.Where(r => r.Prefix.IsV6 == isV6).OrderByDescending(r => r.Prefix.Length);
 
-    private RouteTarget Target(RouteConfig route, out ushort port)
+    private RouteTarget Target(string target, out ushort port)
     {
         const string EniPrefix = "eni:";
-        bool isEni = route.Target.StartsWith(EniPrefix, StringComparison.Ordinal);
-        port = isEni ? (ushort)_numbers.PortOf(route.Target[EniPrefix.Length..]) : (ushort)0;
-        return isEni ? RouteTarget.Eni : route.Target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
+        bool isEni = target.StartsWith(EniPrefix, StringComparison.Ordinal);
+        port = isEni ? (ushort)_numbers.PortOf(target[EniPrefix.Length..]) : (ushort)0;
+        return isEni ? RouteTarget.Eni : target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
     }
 
     private static InternetSide CompileInternet(InternetConfig internet)
@@ -221,7 +234,9 @@ public sealed unsafe class SnapshotCompiler
             eni->Vpc = _subnets[subnet].Vpc;
             eni->Subnet = (ushort)subnet;
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
-            eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None);
+            eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
+                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit);
+            eni->Since = _numbers.PortSince(config.Name);
             (eni->EgressRules, eni->IngressRules) = sets[i];
             eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
             eni->Ip6First = next6;

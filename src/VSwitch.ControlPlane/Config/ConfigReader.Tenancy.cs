@@ -30,6 +30,7 @@ public static partial class ConfigReader
             Cidrs = map.Values<IpPrefix>("cidrs", ConfigValues.Prefix, "a range, like 10.0.1.0/24"),
             RouteTable = map.Text("routeTable"),
             Dhcp = ReadDhcp(map, errors),
+            NetworkAcl = map.Text("networkAcl"),
             Position = node.Position,
         };
         map.Finish();
@@ -53,9 +54,14 @@ public static partial class ConfigReader
     private static RouteConfig ReadRoute(ConfigNode node, ConfigErrors errors)
     {
         var map = new ConfigMap(node, "a route", errors);
-        map.Required("destination");
-        IpPrefix destination = map.Value<IpPrefix>("destination", ConfigValues.Prefix, "a prefix, like 0.0.0.0/0") ?? default;
-        var route = new RouteConfig(destination, map.Required("target"), node.Position);
+        string text = map.Required("destination");
+        bool isList = text.StartsWith(ListPrefix, StringComparison.Ordinal);
+        IpPrefix? destination = isList ? default(IpPrefix)
+            : map.Value<IpPrefix>("destination", ConfigValues.Prefix, "a prefix, like 0.0.0.0/0, or prefixList:NAME");
+        var route = new RouteConfig(destination ?? default, map.Required("target"), node.Position)
+        {
+            PrefixList = isList ? text[ListPrefix.Length..] : null,
+        };
         map.Finish();
         return route;
     }
@@ -74,11 +80,6 @@ public static partial class ConfigReader
                 "cut" => LiveConnectionPolicy.Cut,
                 _ => null,
             }, "recheck, keep or cut") ?? LiveConnectionPolicy.Recheck;
-        if (live != LiveConnectionPolicy.Recheck)
-        {
-            errors.Add(map.PlaceOf("liveConnections"), "this version knows only 'recheck'; leave the key out");
-        }
-
         var group = new SecurityGroupConfig
         {
             Name = map.Required("name"),
@@ -122,98 +123,6 @@ public static partial class ConfigReader
             Ports = [.. ports.Select(p => new PortRange(p, p))],
             Peer = new PeerConfig(prefix, null, null),
         });
-
-    private static RuleConfig ReadRule(ConfigNode node, string peerKey, ConfigErrors errors)
-    {
-        var map = new ConfigMap(node, $"a rule with '{peerKey}'", errors);
-        map.Required("protocol");
-        int protocol = map.Value<int>(
-            "protocol", ConfigValues.Protocol, "tcp, udp, icmp, icmpv6, sctp, gre, esp, ah, all, or a number up to 255") ?? -1;
-        bool isIcmp = protocol is 1 or 58;
-        if (map.Has("ports") && protocol is not (6 or 17 or 132))
-        {
-            errors.Add(map.PlaceOf("ports"), "'ports' goes with tcp, udp or sctp only; remove it or name the protocol");
-        }
-
-        foreach (string key in (ReadOnlySpan<string>)["icmpType", "icmpCode"])
-        {
-            if (map.Has(key) && !isIcmp)
-            {
-                errors.Add(map.PlaceOf(key), $"'{key}' goes with icmp or icmpv6 only; remove it or name the protocol");
-            }
-        }
-
-        if (map.Has("icmpCode") && !map.Has("icmpType"))
-        {
-            errors.Add(map.PlaceOf("icmpCode"), "'icmpCode' needs 'icmpType' beside it");
-        }
-
-        var rule = new RuleConfig
-        {
-            Protocol = protocol < 0 ? null : (byte)protocol,
-            Ports = ReadPorts(map, errors),
-            IcmpType = (byte?)map.Integer("icmpType", 0, 255),
-            IcmpCode = (byte?)map.Integer("icmpCode", 0, 255),
-            Peer = ReadPeer(map, peerKey, errors),
-            Remark = map.Text("remark"),
-            Position = node.Position,
-        };
-        if (rule.Remark?.Length > 256)
-        {
-            errors.Add(map.PlaceOf("remark"), "a remark has at most 256 characters; shorten it");
-        }
-
-        map.Finish();
-        return rule;
-    }
-
-    private static List<PortRange> ReadPorts(ConfigMap map, ConfigErrors errors)
-    {
-        var ranges = new List<PortRange>();
-        if (map.Text("ports") is not string text)
-        {
-            return ranges;
-        }
-
-        foreach (string part in text.Split(','))
-        {
-            if (ConfigValues.Ports(part, out string? wrong) is PortRange range)
-            {
-                ranges.Add(range);
-            }
-            else
-            {
-                errors.Add(map.PlaceOf("ports"), wrong!);
-            }
-        }
-
-        return ranges;
-    }
-
-    private static PeerConfig ReadPeer(ConfigMap map, string key, ConfigErrors errors)
-    {
-        const string GroupPrefix = "sg:";
-        const string ListPrefix = "prefixList:";
-        string text = map.Required(key);
-        if (text.StartsWith(GroupPrefix, StringComparison.Ordinal))
-        {
-            return new PeerConfig(null, text[GroupPrefix.Length..], null);
-        }
-
-        if (text.StartsWith(ListPrefix, StringComparison.Ordinal))
-        {
-            return new PeerConfig(null, null, text[ListPrefix.Length..]);
-        }
-
-        IpPrefix? prefix = ConfigValues.Prefix(text);
-        if (text.Length > 0 && prefix == null)
-        {
-            string mend = ConfigValues.Address(text) is IpAddress a ? $"write {text}/{a.BitCount}" : "write a prefix like 10.0.0.0/8, sg:NAME or prefixList:NAME";
-            errors.Add(map.PlaceOf(key), $"'{key}: {text}' is not a prefix, a group or a prefix list; {mend}");
-        }
-
-        return new PeerConfig(prefix, null, null);
-    }
 
     private static PrefixListConfig ReadPrefixList(ConfigNode node, ConfigErrors errors)
     {
@@ -259,6 +168,7 @@ public static partial class ConfigReader
             SecurityGroups = groups,
             Device = map.Node("device") is ConfigNode d ? ReadDevice(d, errors) : null,
             TcpLoose = tcp == "loose",
+            SourceDestCheck = map.Flag("sourceDestCheck", otherwise: true),
             Mtu = map.Integer("mtu", 576, 65535),
             Position = node.Position,
         };

@@ -65,6 +65,7 @@ public static partial class ConfigReader
             Internet = map.Node("internet") is ConfigNode i ? ReadInternet(i, errors) : null,
             Vpcs = ReadAll(map, "vpcs", n => ReadVpc(n, errors)),
             SecurityGroups = ReadAll(map, "securityGroups", n => ReadGroup(n, errors)),
+            NetworkAcls = ReadAll(map, "networkAcls", n => ReadNetworkAcl(n, errors)),
             PrefixLists = ReadAll(map, "prefixLists", n => ReadPrefixList(n, errors)),
             Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),

@@ -20,7 +20,10 @@ public sealed record SwitchConfig
     /// <summary>Security groups.</summary>
     public IReadOnlyList<SecurityGroupConfig> SecurityGroups { get; init; } = [];
 
-    /// <summary>Prefix lists that rules may name.</summary>
+    /// <summary>Network ACLs.</summary>
+    public IReadOnlyList<NetworkAclConfig> NetworkAcls { get; init; } = [];
+
+    /// <summary>Prefix lists that rules and routes may name.</summary>
     public IReadOnlyList<PrefixListConfig> PrefixLists { get; init; } = [];
 
     /// <summary>Instances that ENIs belong to.</summary>
@@ -31,6 +34,14 @@ public sealed record SwitchConfig
 
     /// <summary>Elastic IPs.</summary>
     public IReadOnlyList<ElasticIpConfig> ElasticIps { get; init; } = [];
+
+    /// <summary>The prefixes of a list; none when there is no such list.</summary>
+    public IReadOnlyList<IpPrefix> PrefixesOf(string prefixList) =>
+        PrefixLists.FirstOrDefault(list => list.Name == prefixList)?.Cidrs ?? [];
+
+    /// <summary>What a route is for: its prefix, or those of the list that it names.</summary>
+    public IReadOnlyList<IpPrefix> DestinationsOf(RouteConfig route) =>
+        route.PrefixList == null ? [route.Destination] : PrefixesOf(route.PrefixList);
 }
 
 /// <summary>Settings of the switch itself.</summary>
@@ -170,6 +181,9 @@ public sealed record SubnetConfig
     /// <summary>What its guests are told by DHCP; null = as the VPC says.</summary>
     public DhcpConfig? Dhcp { get; init; }
 
+    /// <summary>Its network ACL; null = none, all may cross its border.</summary>
+    public string? NetworkAcl { get; init; }
+
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }
 }
@@ -191,7 +205,11 @@ public sealed record RouteTableConfig
 }
 
 /// <summary>A route. Target is "internet", "blackhole" or "eni:NAME".</summary>
-public sealed record RouteConfig(IpPrefix Destination, string Target, SourcePosition Position);
+public sealed record RouteConfig(IpPrefix Destination, string Target, SourcePosition Position)
+{
+    /// <summary>The prefix list whose prefixes are the destinations; then <see cref="Destination"/> does not count.</summary>
+    public string? PrefixList { get; init; }
+}
 
 /// <summary>What happens to live connections when a group's rules change (semantics.md decision 3).</summary>
 public enum LiveConnectionPolicy
@@ -262,6 +280,31 @@ public readonly record struct PortRange(ushort First, ushort Last);
 /// <param name="PrefixList">The prefixes of that list.</param>
 public sealed record PeerConfig(IpPrefix? Cidr, string? Group, string? PrefixList);
 
+/// <summary>A network ACL: stateless rules at the border of subnets (semantics.md section 1).</summary>
+public sealed record NetworkAclConfig
+{
+    /// <summary>Its name, unique over all VPCs.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The VPC it belongs to.</summary>
+    public required string Vpc { get; init; }
+
+    /// <summary>Rules for packets into the subnet, as written. What none names is denied.</summary>
+    public IReadOnlyList<NetworkAclRuleConfig> Ingress { get; init; } = [];
+
+    /// <summary>Rules for packets out of the subnet.</summary>
+    public IReadOnlyList<NetworkAclRuleConfig> Egress { get; init; } = [];
+
+    /// <summary>Where it stands.</summary>
+    public SourcePosition Position { get; init; }
+}
+
+/// <summary>One rule of a network ACL.</summary>
+/// <param name="Priority">1 to 32768; the smallest that names a packet decides.</param>
+/// <param name="Allows">True for <c>allow</c>, false for <c>deny</c>.</param>
+/// <param name="Match">Which packets it names; the peer is never a group.</param>
+public sealed record NetworkAclRuleConfig(int Priority, bool Allows, RuleConfig Match);
+
 /// <summary>A named list of prefixes.</summary>
 public sealed record PrefixListConfig(string Name, IReadOnlyList<IpPrefix> Cidrs, SourcePosition Position);
 
@@ -297,6 +340,9 @@ public sealed record EniConfig
 
     /// <summary>Admits connections in mid-stream (semantics.md decision 4: <c>tcp: loose</c>).</summary>
     public bool TcpLoose { get; init; }
+
+    /// <summary>False for an ENI that routes: it may send from, and is sent packets for, addresses that are not its own.</summary>
+    public bool SourceDestCheck { get; init; } = true;
 
     /// <summary>Largest IP packet, bytes; null = the device's, else 1500.</summary>
     public int? Mtu { get; init; }

@@ -50,7 +50,8 @@ internal sealed partial class ConfigValidator
             _errors.Add(eni.Position, $"ENI '{eni.Name}' has {eni.PrivateIps.Count} addresses; it needs 1 to {Quotas.AddressesPerEni}");
         }
 
-        bool reaches6 = vpc.RouteTables.SelectMany(t => t.Routes).Any(r => r.Destination.IsV6 && r.Target == "internet");
+        bool reaches6 = vpc.RouteTables.SelectMany(t => t.Routes).Any(
+            r => r.Target == "internet" && _config.DestinationsOf(r).Any(d => d.IsV6));
         foreach (IpAddress address in eni.PrivateIps)
         {
             IpPrefix? range = subnet.Cidrs.Where(c => c.Contains(address)).Select(c => (IpPrefix?)c).FirstOrDefault();

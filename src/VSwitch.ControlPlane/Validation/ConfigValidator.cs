@@ -12,6 +12,7 @@ internal sealed partial class ConfigValidator
     private readonly Dictionary<string, VpcConfig> _vpcs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (VpcConfig Vpc, SubnetConfig Subnet)> _subnets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SecurityGroupConfig> _groups = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, NetworkAclConfig> _acls = new(StringComparer.Ordinal);
     private readonly Dictionary<string, EniConfig> _enis = new(StringComparer.Ordinal);
     private readonly HashSet<string> _prefixLists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, InstanceConfig> _instances = new(StringComparer.Ordinal);
@@ -35,6 +36,12 @@ internal sealed partial class ConfigValidator
             ValidateGroup(group);
         }
 
+        if (_config.SecurityGroups.Count > Quotas.Groups)
+        {
+            _errors.Add(_config.SecurityGroups[Quotas.Groups].Position, $"the switch takes {Quotas.Groups} security groups, this is number {Quotas.Groups + 1}; remove some");
+        }
+
+        ValidateNetworkAcls();
         ValidatePrefixLists();
         ValidateEnis();
         ValidateInstances();
@@ -53,6 +60,7 @@ internal sealed partial class ConfigValidator
         }
 
         Collect(_config.SecurityGroups, g => g.Name, g => g.Position, "security group", _groups, g => g);
+        Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
@@ -141,6 +149,7 @@ internal sealed partial class ConfigValidator
             seen.Add((range, subnet.Name));
         }
 
+        ValidateAclOf(vpc, subnet);
         if (subnet.RouteTable is string table && !vpc.RouteTables.Any(t => t.Name == table))
         {
             _errors.Add(subnet.Position, $"subnet '{subnet.Name}' names route table '{table}', which VPC '{vpc.Name}' does not have; add it or correct the name");
@@ -162,7 +171,15 @@ internal sealed partial class ConfigValidator
 
         foreach (RouteConfig route in vpc.RouteTables.SelectMany(t => t.Routes))
         {
-            CheckNetwork(route.Destination, route.Position);
+            if (route.PrefixList is not string list)
+            {
+                CheckNetwork(route.Destination, route.Position);
+            }
+            else if (!_prefixLists.Contains(list))
+            {
+                _errors.Add(route.Position, $"a route names prefixList:{list}, which does not exist; add the list or correct the name");
+            }
+
             bool isEni = route.Target.StartsWith("eni:", StringComparison.Ordinal);
             if (isEni)
             {
@@ -171,6 +188,10 @@ internal sealed partial class ConfigValidator
                 if (!known)
                 {
                     _errors.Add(route.Position, $"route target '{route.Target}' is not an ENI of VPC '{vpc.Name}'; correct the name");
+                }
+                else if (eni!.SourceDestCheck)
+                {
+                    _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}' (line {eni.Position.Line}) or choose another target");
                 }
             }
             else if (route.Target is not ("internet" or "blackhole"))
@@ -189,6 +210,12 @@ internal sealed partial class ConfigValidator
         if (!_vpcs.ContainsKey(group.Vpc))
         {
             _errors.Add(group.Position, $"security group '{group.Name}' names VPC '{group.Vpc}', which does not exist; add it or correct the name");
+        }
+
+        int count = Math.Max(group.Ingress.Count, group.Egress?.Count ?? 0);
+        if (count > Quotas.RulesPerGroup)
+        {
+            _errors.Add(group.Position, $"security group '{group.Name}' has {count} rules in a direction; it takes {Quotas.RulesPerGroup}: join or remove some");
         }
 
         foreach (RuleConfig rule in group.Ingress.Concat(group.Egress ?? []))

@@ -15,6 +15,18 @@ public static class Quotas
     /// <summary>Longest IPv4 prefix of a VPC or subnet.</summary>
     public const int LongestPrefix4 = 28;
 
+    /// <summary>Network ACLs of a VPC.</summary>
+    public const int NetworkAclsPerVpc = 20;
+
+    /// <summary>Rules of a network ACL, both directions together.</summary>
+    public const int RulesPerNetworkAcl = 100;
+
+    /// <summary>Rules of a security group in one direction; not JD Cloud's 100, but what the rules' numbers take.</summary>
+    public const int RulesPerGroup = 32_000;
+
+    /// <summary>Security groups of a switch; what the rules' numbers take.</summary>
+    public const int Groups = 32_000;
+
     /// <summary>ENIs of an instance by its vCPUs; 3 vCPUs are undefined there and count as 2.</summary>
     public static int EnisPerInstance(int vcpus) => vcpus switch
     {

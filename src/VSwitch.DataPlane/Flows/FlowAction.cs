@@ -14,6 +14,9 @@ public struct FlowAction
     /// <summary>How many of the first bytes two actions must share to be the same.</summary>
     public const int ComparedBytes = 56;
 
+    /// <summary>The generation that never comes.</summary>
+    public const uint Denied = 0;
+
     /// <summary>Destination MAC that a packet of this direction must carry, raw in the low 48 bits.</summary>
     [FieldOffset(0)] public ulong ExpectedMac;
 
@@ -23,7 +26,8 @@ public struct FlowAction
     /// <summary>Last 4 of them.</summary>
     [FieldOffset(16)] public uint MacBytesEnd;
 
-    /// <summary>Generation of the policy that made it.</summary>
+    /// <summary>Generation in which it was made; <see cref="Denied"/> when a network ACL denies the direction, so that no packet
+    /// ever fits it and the fast path asks nothing more.</summary>
     [FieldOffset(20)] public uint Generation;
 
     /// <summary>Flips the IPv4 source to the translated one (raw); 0 = unchanged.</summary>
@@ -58,6 +62,9 @@ public struct FlowAction
 
     /// <summary>Token bucket of the receiver's EIP, -1 = none.</summary>
     [FieldOffset(48)] public int InBucket;
+
+    /// <summary>Version of the snapshot that made it.</summary>
+    [FieldOffset(52)] public uint PolicyVersion;
 
     /// <summary>In a path's first action: connections that use the path.</summary>
     [FieldOffset(56)] public int ReferenceCount;

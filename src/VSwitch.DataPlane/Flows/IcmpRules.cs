@@ -24,6 +24,11 @@ public static class IcmpRules
     /// <summary>True for their answers.</summary>
     public static bool IsReply(byte type, bool isV6) => isV6 ? type == EchoReply6 : type is EchoReply or 14 or 16;
 
+    /// <summary>The type that answers a query; a query that has no answer is its own.</summary>
+    public static byte AnswerTo(byte type, bool isV6) => isV6
+        ? (type == EchoRequest6 ? EchoReply6 : type)
+        : type switch { EchoRequest => EchoReply, 13 => (byte)14, 15 => (byte)16, _ => type };
+
     /// <summary>True for queries and their answers: what a connection is made of.</summary>
     public static bool IsQuery(byte type, bool isV6) => IsRequest(type, isV6) || IsReply(type, isV6);
 

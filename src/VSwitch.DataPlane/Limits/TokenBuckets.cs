@@ -42,6 +42,13 @@ public sealed unsafe class TokenBuckets : IDisposable
         Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
     }
 
+    /// <summary>Makes a bucket that nobody uses as good as new: full, and without a rate.</summary>
+    public void Clear(int bucket)
+    {
+        SetRate(new BucketRate(bucket, 0));
+        Volatile.Write(ref _buckets[bucket].FullAtNs, 0);
+    }
+
     /// <summary>Takes the tokens for a frame; false when it is over the rate.</summary>
     /// <param name="bucket">Index of the bucket.</param>
     /// <param name="bytes">Frame bytes on the internet side, Ethernet header included, FCS not.</param>

@@ -36,6 +36,9 @@ internal unsafe interface IAddressFamily<TAddress>
     /// <summary>A range of the VPC holds the address.</summary>
     static abstract bool Contains(Vpc vpc, TAddress address);
 
+    /// <summary>The subnet's range holds the address.</summary>
+    static abstract bool Contains(Subnet subnet, TAddress address);
+
     /// <summary>A router address of the VPC.</summary>
     static abstract bool IsRouter(ForwardingSnapshot s, int vpc, TAddress address);
 
@@ -59,6 +62,9 @@ internal unsafe interface IAddressFamily<TAddress>
 
     /// <summary>The rule of a set that allows the packet.</summary>
     static abstract int Match(SecurityGroupTable groups, int ruleSet, byte protocol, TAddress remote, ushort selector);
+
+    /// <summary>The first rule of an ACL's list that names the packet.</summary>
+    static abstract int Match(NetworkAclTable acls, int list, byte protocol, TAddress remote, ushort selector);
 
     /// <summary>The lower or the higher address of a key.</summary>
     static abstract TAddress KeyAddress(ulong keyLow, FlowAddresses6* addresses, bool higher);
@@ -87,6 +93,8 @@ internal readonly unsafe struct Ip4Family : IAddressFamily<uint>
     public static int PortOf(ForwardingSnapshot s, int vpc, uint address) => s.PortOf(vpc, address);
 
     public static bool Contains(Vpc vpc, uint address) => vpc.Contains(address);
+
+    public static bool Contains(Subnet subnet, uint address) => subnet.Contains(address);
 
     public static bool IsRouter(ForwardingSnapshot s, int vpc, uint address)
     {
@@ -138,6 +146,9 @@ internal readonly unsafe struct Ip4Family : IAddressFamily<uint>
 
     public static int Match(SecurityGroupTable groups, int ruleSet, byte protocol, uint remote, ushort selector) =>
         groups.Match(ruleSet, protocol, remote, selector);
+
+    public static int Match(NetworkAclTable acls, int list, byte protocol, uint remote, ushort selector) =>
+        acls.Match(list, protocol, remote, selector);
 }
 
 /// <summary>IPv6.</summary>
@@ -162,6 +173,8 @@ internal readonly unsafe struct Ip6Family : IAddressFamily<RawIp6>
     public static int PortOf(ForwardingSnapshot s, int vpc, RawIp6 address) => s.PortOf(vpc, address);
 
     public static bool Contains(Vpc vpc, RawIp6 address) => vpc.Contains(address);
+
+    public static bool Contains(Subnet subnet, RawIp6 address) => subnet.Contains(address);
 
     public static bool IsRouter(ForwardingSnapshot s, int vpc, RawIp6 address)
     {
@@ -210,6 +223,9 @@ internal readonly unsafe struct Ip6Family : IAddressFamily<RawIp6>
 
     public static int Match(SecurityGroupTable groups, int ruleSet, byte protocol, RawIp6 remote, ushort selector) =>
         groups.Match(ruleSet, protocol, remote, selector);
+
+    public static int Match(NetworkAclTable acls, int list, byte protocol, RawIp6 remote, ushort selector) =>
+        acls.Match(list, protocol, remote, selector);
 
     private static bool IsUnspecifiedOrLoopback(RawIp6 address) =>
         address.First == 0 && (address.Second & 0xFEFF_FFFF_FFFF_FFFF) == 0;

@@ -15,6 +15,8 @@ public enum PipelineStage
     SecurityGroupEgress,
     /// <summary>Ingress rules of the receiver.</summary>
     SecurityGroupIngress,
+    /// <summary>Network ACLs of the sender's and of the receiver's subnet.</summary>
+    NetworkAcl,
     /// <summary>Address translation.</summary>
     Translate,
     /// <summary>Leaving.</summary>

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -93,7 +95,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return true;
         }
 
-        return !isGone && Hit(p, entry, ActionOf(p, entry)) == HitOutcome.Done;
+        if (isGone)
+        {
+            return false;
+        }
+
+        FlowAction* action = ActionOf(p, entry);
+        if (action->Generation == FlowAction.Denied)
+        {
+            RefuseByAcl(p);
+            return true;
+        }
+
+        return Hit(p, entry, action) == HitOutcome.Done;
     }
 
     /// <summary>The packet's connection, if it is known and not expired. An expired one is forgotten.</summary>
@@ -111,97 +125,51 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return entry;
     }
 
-    /// <summary>Makes the connection's actions anew when they are of an older generation or of another way within the subnet
-    /// (by the router, or by MAC). What the policy no longer allows is forgotten, and the reason returned.</summary>
-    private DropReason Refresh<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry, bool isRouted, out bool isGone)
-        where TAddress : unmanaged, IEquatable<TAddress>
-        where TFamily : IAddressFamily<TAddress>
-    {
-        isGone = false;
-        FlowAction* current = ActionOf(p, entry);
-        if (Fits(p, current))
-        {
-            return DropReason.None;
-        }
-
-        bool openerSwapped = (entry->Flags & FlowFlags.OpenerSwapped) != 0;
-        bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != openerSwapped;
-        FlowAction* actions = _connections.Paths.Actions + (2L * entry->Path);
-        FlowAction* forward = actions + (openerSwapped ? 1 : 0);
-        FlowAction* reply = actions + (openerSwapped ? 0 : 1);
-        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(entry, openerSwapped);
-        opening.IsRouted = isReply ? forward->TtlDecrement != 0 : isRouted;
-        bool isReplyRouted = isReply ? isRouted : reply->TtlDecrement != 0;
-        Decision decision = default;
-        DropReason reason = StillThere<TAddress, TFamily>(opening)
-            ? Decide<TAddress, TFamily>(opening, out decision) : DropReason.SpoofedIp;
-        if (reason == DropReason.NeighborUnresolved)
-        {
-            // The way has changed to a next hop that is not known yet: the connection is still allowed.
-            return reason;
-        }
-
-        if (reason != DropReason.None)
-        {
-            _connections.Remove(entry);
-            return reason;
-        }
-
-        ulong replyMac = opening.Port == 0 ? reply->MacBytes & MacMask : 0;
-        MakeActions(decision, opening.Port, opening.IsRouted, isReplyRouted, replyMac, out FlowAction first, out FlowAction second);
-        int old = entry->Path;
-        entry->Path = openerSwapped ? _connections.Paths.Take(second, first) : _connections.Paths.Take(first, second);
-        _connections.Paths.Release(old);
-        entry->EgressRule = decision.EgressRule;
-        entry->IngressRule = decision.IngressRule;
-        if (Fits(p, ActionOf(p, entry)))
-        {
-            return DropReason.None;
-        }
-
-        // The sender has taken over the address of one end from another ENI: that end's connection is over.
-        _connections.Remove(entry);
-        isGone = true;
-        return DropReason.None;
-    }
-
-    /// <summary>True when the ENI that opened the connection still has its address.</summary>
-    private bool StillThere<TAddress, TFamily>(in Opening<TAddress> opening)
-        where TAddress : unmanaged, IEquatable<TAddress>
-        where TFamily : IAddressFamily<TAddress>
-    {
-        if (opening.Port == 0)
-        {
-            return true;
-        }
-
-        Eni* eni = _snapshot.Enis + opening.Port;
-        return opening.Port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0 &&
-            (opening.IsHairpin || (eni->Vpc == opening.Space && TFamily.Owns(_snapshot, opening.Port, opening.Source)));
-    }
-
-    private static Opening<TAddress> OpeningOf<TAddress, TFamily>(FlowEntry* entry, bool openerSwapped)
-        where TAddress : unmanaged, IEquatable<TAddress>
-        where TFamily : IAddressFamily<TAddress>
-    {
-        FlowAddresses6* addresses = FlowTable.Addresses6(entry);
-        int space = (ushort)(entry->KeyHigh >> 32);
-        return new Opening<TAddress>
-        {
-            Port = entry->OpenerPort,
-            Space = space,
-            Source = TFamily.KeyAddress(entry->KeyLow, addresses, openerSwapped),
-            Destination = TFamily.KeyAddress(entry->KeyLow, addresses, !openerSwapped),
-            Protocol = (byte)(entry->KeyHigh >> 48),
-            Selector = entry->Selector,
-            IsHairpin = space == 0,
-            IsRouted = true,
-            Ttl = byte.MaxValue,
-        };
-    }
-
     /// <summary>Order of checks, section 4, miss.</summary>
     private void Open<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(p, isRouted);
+        FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
+        if (state == FlowState.Free)
+        {
+            if (_tracer.IsEnabled)
+            {
+                _tracer.Note(PipelineStage.Connection, "no known connection, and this packet may not open one");
+            }
+
+            Drop(p, DropReason.ConnectionInvalid);
+            return;
+        }
+
+        DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
+        if (reason != DropReason.None)
+        {
+            EndUnopened(p, reason, isRouted);
+            return;
+        }
+
+        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
+        if (p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
+        {
+            return;
+        }
+
+        int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
+        FlowEntry* entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
+        if (entry == null)
+        {
+            Drop(p, DropReason.ConnectionTableFull);
+            return;
+        }
+
+        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        Install(p, entry, state, opening.Selector, decision, isRouted);
+        TryForward(p, entry, ActionOf(p, entry));
+    }
+
+    private Opening<TAddress> OpeningOf<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
@@ -216,60 +184,34 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Selector = SelectorOf(p),
             IsHairpin = (p->Flags & PacketFlags.Hairpin) != 0,
             IsRouted = isRouted,
+            Peer = isRouted ? 0 : PeerOf(p),
             Ttl = TFamily.Ttl(p),
+            AsksAcl = true,
+            KeptEgressRule = SecurityGroupTable.NoRule,
+            KeptIngressRule = SecurityGroupTable.NoRule,
         };
-        FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
-        if (state == FlowState.Free)
-        {
-            if (_tracer.IsEnabled)
-            {
-                _tracer.Note(PipelineStage.Connection, "no known connection, and this packet may not open one");
-            }
+        opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
+        return opening;
+    }
 
-            Drop(p, DropReason.ConnectionInvalid);
-            return;
+    /// <summary>Policy does not let the packet open a connection: waits for its next hop, or ends with the answer a router owes.
+    /// </summary>
+    private void EndUnopened(PacketBuffer* p, DropReason reason, bool isRouted)
+    {
+        switch (reason)
+        {
+            case DropReason.TtlExpired:
+                ExpireTtl(p);
+                return;
+            case DropReason.NeighborUnresolved:
+                HoldForNeighbor(p);
+                return;
+            case DropReason.NoRoute when isRouted && p->InPort != 0:
+                SendError(p, RouterError.NetUnreachable);
+                break;
         }
 
-        DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
-        if (reason == DropReason.TtlExpired)
-        {
-            ExpireTtl(p);
-            return;
-        }
-
-        if (reason == DropReason.NeighborUnresolved)
-        {
-            HoldForNeighbor(p);
-            return;
-        }
-
-        if (reason == DropReason.NoRoute && isRouted && p->InPort != 0)
-        {
-            SendError(p, RouterError.NetUnreachable);
-        }
-
-        int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
-        if (reason == DropReason.None && p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
-        {
-            return;
-        }
-
-        FlowEntry* entry = null;
-        if (reason == DropReason.None)
-        {
-            int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
-            entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
-            reason = entry == null ? DropReason.ConnectionTableFull : DropReason.None;
-        }
-
-        if (reason != DropReason.None)
-        {
-            Drop(p, reason);
-            return;
-        }
-
-        Install(p, entry, state, opening.Selector, decision, isRouted);
-        TryForward(p, entry, ActionOf(p, entry));
+        Drop(p, reason);
     }
 
     private void Install(
@@ -319,11 +261,37 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        int other = opening.IsHairpin
-            ? _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port
-            : TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
+        int other = ReceiverOf<TAddress, TFamily>(opening);
         return ((_snapshot.Enis[opening.Port].Flags | _snapshot.Enis[other].Flags) & EniFlags.TcpLoose) != 0;
     }
+
+    /// <summary>The port that a first packet is for, before any rule; 0 when it is none or the internet side.</summary>
+    private int ReceiverOf<TAddress, TFamily>(in Opening<TAddress> opening)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if (opening.IsHairpin)
+        {
+            return _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port;
+        }
+
+        if (!opening.IsRouted)
+        {
+            return opening.Peer;
+        }
+
+        int holder = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
+        if (holder != 0 || opening.Port == 0 || TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination))
+        {
+            return holder;
+        }
+
+        RouteTable routes = _snapshot.Subnets[_snapshot.Enis[opening.Port].Subnet].Routes;
+        return TFamily.Route(routes, opening.Destination, out ushort port) == RouteTarget.Eni ? port : 0;
+    }
+
+    /// <summary>The port whose MAC a packet within a subnet names.</summary>
+    private int PeerOf(PacketBuffer* p) => _snapshot.MacToPort.Lookup(*(ulong*)p->Data & MacMask, 0);
 
     /// <summary>The state that a first packet begins a connection in; Free when it may not begin one.</summary>
     private static FlowState StateOfFirst(PacketBuffer* p, bool isLoose)

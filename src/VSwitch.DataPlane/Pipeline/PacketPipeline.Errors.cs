@@ -124,6 +124,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
+            : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
             : DropReason.None;
         if (refusal != DropReason.None)
         {

@@ -211,7 +211,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        if (action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1)
+        if (action->Generation == FlowAction.Denied)
+        {
+            RefuseByAcl(p);
+        }
+        else if (action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1)
         {
             ExpireTtl(p);
         }

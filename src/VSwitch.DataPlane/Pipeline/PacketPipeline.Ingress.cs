@@ -92,6 +92,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Key4(p, eni, port, ports, kind);
         if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
         {
+            // Which way the error's own addresses sort says nothing of the quoted ones.
+            p->Flags &= ~PacketFlags.Swapped;
             KeyOfQuote(p);
         }
     }
@@ -115,7 +117,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 p->Flags |= PacketFlags.NoKey;
             }
         }
-        else if (Ip4Family.EipOf(_snapshot, destination) != 0)
+        else if (Ip4Family.EipOf(_snapshot, destination) != 0 && (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac)
         {
             int from = Ip4Family.EipOfPrivate(_snapshot, port, source);
             if (from != 0)

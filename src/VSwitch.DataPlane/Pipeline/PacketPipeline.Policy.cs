@@ -25,6 +25,24 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public bool IsHairpin;
         public bool IsRouted;
         public byte Ttl;
+
+        /// <summary>Within a subnet: the port whose MAC the packet names; 0 when routed.</summary>
+        public int Peer;
+
+        /// <summary>What rules look at in a reply.</summary>
+        public ushort ReplySelector;
+
+        /// <summary>A first packet: a network ACL's denial ends it. A known connection's directions are judged apart.</summary>
+        public bool AsksAcl;
+
+        /// <summary>The rule that stays good without being asked (<c>liveConnections: keep</c>), or NoRule.</summary>
+        public int KeptEgressRule;
+
+        /// <summary>The same for the ingress rule, as long as the receiver is <see cref="KeptReceiver"/>.</summary>
+        public int KeptIngressRule;
+
+        /// <summary>Port that the connection reached when it was looked at last.</summary>
+        public int KeptReceiver;
     }
 
     /// <summary>What policy decided.</summary>
@@ -36,6 +54,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public int EgressRule;
         public int IngressRule;
         public ulong NextMac;
+
+        /// <summary>A network ACL denies the opener's direction.</summary>
+        public bool IsForwardDenied;
+
+        /// <summary>A network ACL denies the replies' direction.</summary>
+        public bool IsReplyDenied;
     }
 
     /// <summary>Order of checks, section 4, miss, 2 to 6.</summary>
@@ -70,12 +94,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return ResolveNeighbor<TAddress, TFamily>(nextHop, ref decision);
         }
 
-        decision.IngressRule = TFamily.Match(
+        if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
+            false, decision.OutPort, opening.Source, opening.Protocol, opening.Selector, ""))
+        {
+            return DropReason.NetworkAcl;
+        }
+
+        bool isKept = opening.KeptIngressRule != SecurityGroupTable.NoRule && opening.KeptReceiver == decision.OutPort;
+        decision.IngressRule = isKept ? opening.KeptIngressRule : TFamily.Match(
             _snapshot.SecurityGroups, _snapshot.Enis[decision.OutPort].IngressRules, opening.Protocol, opening.Source,
             opening.Selector);
         if (_tracer.IsEnabled)
         {
-            TraceRule(PipelineStage.SecurityGroupIngress, decision.OutPort, decision.IngressRule);
+            TraceRule(PipelineStage.SecurityGroupIngress, decision.OutPort, decision.IngressRule, isKept);
         }
 
         return decision.IngressRule == SecurityGroupTable.NoRule ? DropReason.SecurityGroupIngress : DropReason.None;
@@ -86,11 +117,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         Eni* eni = _snapshot.Enis + opening.Port;
-        decision.EgressRule = TFamily.Match(
+        bool isKept = opening.KeptEgressRule != SecurityGroupTable.NoRule;
+        decision.EgressRule = isKept ? opening.KeptEgressRule : TFamily.Match(
             _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Destination, opening.Selector);
         if (_tracer.IsEnabled)
         {
-            TraceRule(PipelineStage.SecurityGroupEgress, opening.Port, decision.EgressRule);
+            TraceRule(PipelineStage.SecurityGroupEgress, opening.Port, decision.EgressRule, isKept);
         }
 
         if (decision.EgressRule == SecurityGroupTable.NoRule)
@@ -98,6 +130,41 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.SecurityGroupEgress;
         }
 
+        if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
+            true, opening.Port, opening.Destination, opening.Protocol, opening.Selector, ""))
+        {
+            return DropReason.NetworkAcl;
+        }
+
+        return opening.IsRouted
+            ? DecideRoute<TAddress, TFamily>(opening, ref decision) : DecidePeer<TAddress, TFamily>(opening, ref decision);
+    }
+
+    /// <summary>Within a subnet the MAC says who receives it.</summary>
+    private DropReason DecidePeer<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        decision.OutPort = opening.Peer;
+        return IsPeer<TAddress, TFamily>(opening.Port, opening.Peer, opening.Destination) ? DropReason.None : DropReason.NoRoute;
+    }
+
+    /// <summary>True when an ENI of the same subnet takes what is for the address.</summary>
+    private bool IsPeer<TAddress, TFamily>(int port, int peer, TAddress destination)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        Eni* own = _snapshot.Enis + port;
+        Eni* other = _snapshot.Enis + peer;
+        return peer != 0 && peer < _snapshot.PortCount && (other->Flags & EniFlags.Exists) != 0 && other->Subnet == own->Subnet &&
+            ((other->Flags & EniFlags.Transit) != 0 || TFamily.PortOf(_snapshot, own->Vpc, destination) == peer);
+    }
+
+    private DropReason DecideRoute<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        Eni* eni = _snapshot.Enis + opening.Port;
         if (!opening.IsHairpin && TFamily.Contains(_snapshot.Vpcs[eni->Vpc], opening.Destination))
         {
             decision.OutPort = TFamily.PortOf(_snapshot, eni->Vpc, opening.Destination);
@@ -200,6 +267,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         forward = MakeAction(openerPort, d.OutPort, isRouted, d.NextMac, d.SourceEip, d.DestinationEip);
         reply = MakeAction(d.OutPort, openerPort, isReplyRouted, replyMac, d.DestinationEip, d.SourceEip);
+        forward.Generation = d.IsForwardDenied ? FlowAction.Denied : _generation;
+        reply.Generation = d.IsReplyDenied ? FlowAction.Denied : _generation;
     }
 
     private FlowAction MakeAction(int inPort, int outPort, bool isRouted, ulong nextMac, int sourceEip, int destinationEip)
@@ -215,7 +284,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             ExpectedMac = inPort == 0 ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac,
             MacBytes = destinationMac | (sourceMac << 48),
             MacBytesEnd = (uint)(sourceMac >> 16),
-            Generation = _generation,
+            PolicyVersion = _snapshot.Version,
             InPort = (ushort)inPort,
             OutPort = (ushort)outPort,
             MtuBytes = to->MtuBytes,

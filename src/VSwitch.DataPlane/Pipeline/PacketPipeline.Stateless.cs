@@ -52,7 +52,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + port;
         isLocal = false;
         isRouted = targetMac == _snapshot.GatewayMac;
-        if (!TFamily.Owns(_snapshot, port, source))
+        if (!TFamily.Owns(_snapshot, port, source) && !IsTransitSource<TAddress, TFamily>(eni, source))
         {
             return DropReason.SpoofedIp;
         }
@@ -72,9 +72,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* peerEni = _snapshot.Enis + peer;
         return peerEni->Vpc != eni->Vpc ? DropReason.VpcIsolation
             : peerEni->Subnet != eni->Subnet ? DropReason.UnknownDestinationMac
-            : TFamily.PortOf(_snapshot, eni->Vpc, destination) != peer ? DropReason.NoRoute
-            : DropReason.None;
+            : IsPeer<TAddress, TFamily>(port, peer, destination) ? DropReason.None
+            : DropReason.NoRoute;
     }
+
+    /// <summary>True when an ENI that routes may send it: any source but the switch's own public addresses.</summary>
+    private bool IsTransitSource<TAddress, TFamily>(Eni* eni, TAddress source)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress> =>
+        (eni->Flags & EniFlags.Transit) != 0 && TFamily.EipOf(_snapshot, source) == 0 && !TFamily.IsOwn(_internet, source);
 
     private DropReason CheckFromInternet<TAddress, TFamily>(TAddress source, TAddress destination, out bool isLocal)
         where TAddress : unmanaged, IEquatable<TAddress>

@@ -20,8 +20,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    private void TraceRule(PipelineStage stage, int port, int rule) => _tracer.Note(stage, rule == SecurityGroupTable.NoRule
-        ? $"{PortName(port)}: no rule allows it" : $"{PortName(port)}: allowed by {_snapshot.SecurityGroups.Describe(rule)}");
+    private void TraceRule(PipelineStage stage, int port, int rule, bool isKept) => _tracer.Note(
+        stage, rule == SecurityGroupTable.NoRule ? $"{PortName(port)}: no rule allows it"
+            : isKept ? $"{PortName(port)}: allowed before by {_snapshot.SecurityGroups.Describe(rule)}, whose group keeps live connections"
+            : $"{PortName(port)}: allowed by {_snapshot.SecurityGroups.Describe(rule)}");
+
+    private void TraceAcl(Subnet subnet, bool isEgress, int rule, string what)
+    {
+        string border = $"{what}{(isEgress ? "out of" : "into")} subnet {subnet.Name}";
+        _tracer.Note(PipelineStage.NetworkAcl, rule == NetworkAclTable.NoRule
+            ? $"{border}: no rule of its network ACL names it, so it is denied"
+            : $"{border}: {(_snapshot.NetworkAcls.Allows(rule) ? "allowed" : "denied")} by {_snapshot.NetworkAcls.Describe(rule)}");
+    }
 
     private void TraceForward(PacketBuffer* p, FlowAction* action)
     {

@@ -15,6 +15,15 @@ public sealed class SecurityGroupTable
     /// <summary>What no rule allows.</summary>
     public const int NoRule = -1;
 
+    /// <summary>A rule's number is its group's number and, in this many low bits, its place in the group.</summary>
+    public const int OrdinalBits = 16;
+
+    /// <summary>Highest place of a rule in its group.</summary>
+    public const int MaxOrdinal = (1 << OrdinalBits) - 1;
+
+    /// <summary>Highest number of a group.</summary>
+    public const int MaxGroup = int.MaxValue >> OrdinalBits;
+
     private readonly RuleSet[] _sets;
     private readonly ProtocolClass[] _classes;
     private readonly RawIp6[] _masks;
@@ -22,11 +31,13 @@ public sealed class SecurityGroupTable
     private readonly SelectorRange[] _ranges;
     private readonly int[] _slots;
     private readonly int _shift;
-    private readonly string[] _rules;
+    private readonly int[] _rules;
+    private readonly string[] _words;
+    private readonly SecurityGroupState[] _groups;
 
     internal SecurityGroupTable(
         RuleSet[] sets, ProtocolClass[] classes, RawIp6[] masks, PrefixEntry[] entries, SelectorRange[] ranges,
-        int[] slots, string[] rules)
+        int[] slots, int[] rules, string[] words, SecurityGroupState[] groups)
     {
         _sets = sets;
         _classes = classes;
@@ -36,10 +47,30 @@ public sealed class SecurityGroupTable
         _slots = slots;
         _shift = ShiftOf(slots.Length);
         _rules = rules;
+        _words = words;
+        _groups = groups;
     }
 
-    /// <summary>Words for a rule, for people: "group web, ingress rule 2 (tcp 80 from 0.0.0.0/0)".</summary>
-    public string Describe(int rule) => _rules[rule];
+    /// <summary>Words for a rule, for people: "group web, ingress rule 2 (tcp 80 from 0.0.0.0/0)". Also for a rule that an
+    /// older snapshot had and this one has not.</summary>
+    public string Describe(int rule)
+    {
+        int at = Array.BinarySearch(_rules, rule);
+        return at >= 0 ? _words[at]
+            : GroupOf(rule) is { Name: not null } group ? $"group {group.Name}, a rule that it no longer has"
+            : "a rule of a group that is gone";
+    }
+
+    /// <summary>True when a live connection ends because of the group of a rule that admitted it: the group is
+    /// <see cref="LiveMode.Cut"/> and has changed.</summary>
+    /// <param name="rule">The rule that admitted it, or <see cref="NoRule"/>.</param>
+    /// <param name="seenIn">Version of the snapshot that looked at the connection last.</param>
+    public bool IsCut(int rule, uint seenIn) =>
+        GroupOf(rule) is { Mode: LiveMode.Cut } group && group.Since <= seenIn && group.ChangedIn > seenIn;
+
+    /// <summary>True when a live connection goes on without asking the rules again, because the group of the rule that
+    /// admitted it is <see cref="LiveMode.Keep"/>.</summary>
+    public bool IsKept(int rule, uint seenIn) => GroupOf(rule) is { Mode: LiveMode.Keep } group && group.Since <= seenIn;
 
     /// <summary>Finds a rule that allows an IPv4 packet.</summary>
     /// <param name="ruleSet">Index of the rule set.</param>
@@ -72,6 +103,13 @@ public sealed class SecurityGroupTable
 
             return longest;
         }
+    }
+
+    /// <summary>The group of a rule as it is now; a nameless one when it is gone.</summary>
+    private SecurityGroupState GroupOf(int rule)
+    {
+        int number = rule < 0 ? -1 : rule >> OrdinalBits;
+        return (uint)number < (uint)_groups.Length ? _groups[number] : default;
     }
 
     /// <summary>Slot where the search for a prefix begins: as many top bits of the hash as the table has.</summary>

@@ -17,19 +17,30 @@ public readonly record struct RuleBox(
 /// <summary>Collects rule sets and compiles them to a <see cref="SecurityGroupTable"/>. Control-plane work: it may allocate.</summary>
 public sealed class SecurityGroupTableBuilder
 {
-    private readonly List<string> _rules = [];
+    private readonly SortedDictionary<int, string> _rules = [];
+    private SecurityGroupState[] _groups = [];
     private readonly List<RuleSet> _sets = [];
     private readonly List<ProtocolClass> _classes = [];
     private readonly List<RawIp6> _masks = [];
     private readonly List<PrefixEntry> _entries = [];
     private readonly List<SelectorRange> _ranges = [];
 
+    /// <summary>Says what the groups are, by their numbers.</summary>
+    public void SetGroups(SecurityGroupState[] groups) => _groups = groups;
+
     /// <summary>Registers a rule's words.</summary>
-    /// <returns>Its number.</returns>
-    public int AddRule(string description)
+    /// <param name="group">Number of the rule's group, at most <see cref="SecurityGroupTable.MaxGroup"/>.</param>
+    /// <param name="ordinal">Which rule of the group, at most <see cref="SecurityGroupTable.MaxOrdinal"/>; both directions
+    /// share the ordinals.</param>
+    /// <param name="description">Its words.</param>
+    /// <returns>Its number, the same in every snapshot while the rule keeps its place in the group.</returns>
+    public int AddRule(int group, int ordinal, string description)
     {
-        _rules.Add(description);
-        return _rules.Count - 1;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(group, SecurityGroupTable.MaxGroup);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ordinal, SecurityGroupTable.MaxOrdinal);
+        int rule = (group << SecurityGroupTable.OrdinalBits) | ordinal;
+        _rules.Add(rule, description);
+        return rule;
     }
 
     /// <summary>Compiles the union of some boxes.</summary>
@@ -77,7 +88,8 @@ public sealed class SecurityGroupTableBuilder
         }
 
         return new SecurityGroupTable(
-            [.. _sets], [.. _classes], [.. _masks], [.. _entries], [.. _ranges], slots, [.. _rules]);
+            [.. _sets], [.. _classes], [.. _masks], [.. _entries], [.. _ranges], slots,
+            [.. _rules.Keys], [.. _rules.Values], _groups);
     }
 
     private void AddClass(ReadOnlySpan<RuleBox> boxes)

@@ -17,6 +17,10 @@ public enum EniFlags : byte
 
     /// <summary>Admits TCP connections in mid-stream (semantics.md decision 4).</summary>
     TcpLoose = 4,
+
+    /// <summary>Sends and takes packets of addresses that are not its own (<c>sourceDestCheck: false</c>): a router or a NAT
+    /// instance.</summary>
+    Transit = 8,
 }
 
 /// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
@@ -68,6 +72,9 @@ public unsafe struct Eni
 
     /// <summary>For each IPv4 address its EIP: index into <see cref="ForwardingSnapshot.Eips"/>, 0 = none.</summary>
     [FieldOffset(124)] public fixed int Eip[MaxAddresses];
+
+    /// <summary>Version of the snapshot in which the ENI appeared; what is older belongs to another that had its number.</summary>
+    [FieldOffset(208)] public uint Since;
 }
 
 /// <summary>An IPv6 address as two raw halves (low = the first 8 bytes on the wire).</summary>

@@ -50,6 +50,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>EIPs by index, from 1.</summary>
     public Eip* Eips { get; }
 
+    /// <summary>Grows with each compilation; tells what an older policy made.</summary>
+    public uint Version { get; init; } = 1;
+
     /// <summary>Names of the ports, for people.</summary>
     public required string[] PortNames { get; init; }
 
@@ -83,6 +86,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Compiled rules.</summary>
     public required SecurityGroupTable SecurityGroups { get; init; }
 
+    /// <summary>Compiled network ACLs.</summary>
+    public NetworkAclTable NetworkAcls { get; init; } = NetworkAclTable.Empty;
+
     /// <summary>The public side; without an <c>internet</c> section one with no address and no route.</summary>
     public required InternetSide Internet { get; init; }
 
@@ -97,6 +103,9 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Rates of the token buckets that <see cref="Eips"/> name.</summary>
     public required BucketRate[] BucketRates { get; init; }
+
+    /// <summary>Version of the snapshot in which a port's ENI appeared; 0 for the internet side and for holes.</summary>
+    public uint PortSince(int port) => Enis[port].Since;
 
     /// <summary>Key of an IPv4 address in a VPC (raw address).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,6 +23,25 @@ public sealed class Subnet
 
     /// <summary>What its ENIs are told of it.</summary>
     public DhcpParameters Dhcp { get; init; } = DhcpParameters.Disabled;
+
+    /// <summary>IPv4 range, raw; null when it has none.</summary>
+    public Prefix4? Range4 { get; init; }
+
+    /// <summary>IPv6 range; null when it has none.</summary>
+    public Prefix6? Range6 { get; init; }
+
+    /// <summary>Egress side of its network ACL: a list of <see cref="ForwardingSnapshot.NetworkAcls"/>;
+    /// <see cref="Policy.NetworkAclTable.NoList"/> when it has none and all may pass.</summary>
+    public int AclEgress { get; init; } = Policy.NetworkAclTable.NoList;
+
+    /// <summary>Ingress side of its network ACL.</summary>
+    public int AclIngress { get; init; } = Policy.NetworkAclTable.NoList;
+
+    /// <summary>True when the raw address is of its IPv4 range.</summary>
+    public bool Contains(uint raw) => Range4 is Prefix4 range && range.Contains(raw);
+
+    /// <summary>True when the raw address is of its IPv6 range.</summary>
+    public bool Contains(RawIp6 raw) => Range6 is Prefix6 range && range.Contains(raw);
 }
 
 /// <summary>A compiled VPC. Index 0 of the snapshot's array is the public space and has no ranges.</summary>
@@ -30,6 +49,9 @@ public sealed class Vpc
 {
     /// <summary>Name for people.</summary>
     public required string Name { get; init; }
+
+    /// <summary>Version of the snapshot in which it appeared.</summary>
+    public uint Since { get; init; }
 
     /// <summary>IPv4 ranges, raw.</summary>
     public required Prefix4[] Ranges4 { get; init; }

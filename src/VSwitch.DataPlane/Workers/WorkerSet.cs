@@ -11,6 +11,7 @@ namespace VSwitch.DataPlane.Workers;
 public sealed class WorkerSet : IDisposable
 {
     private readonly List<SpscRing> _rings = [];
+    private readonly Baseline?[] _baselines;
 
     /// <summary>Makes <paramref name="count"/> workers.</summary>
     /// <param name="count">1 to 64.</param>
@@ -23,6 +24,7 @@ public sealed class WorkerSet : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 64);
         Shared = shared;
+        _baselines = new Baseline?[options.PortCapacity];
         var toeplitz = new Toeplitz(rssKey);
         int room = options.SmallBuffers + options.LargeBuffers;
         SpscRing?[][] forward = MakeRings(count, room);
@@ -62,10 +64,40 @@ public sealed class WorkerSet : IDisposable
         }
     }
 
+    /// <summary>What a port's number had counted when the port got it.</summary>
+    private sealed record Baseline(PortCounters Ports, long[] Drops);
+
+    /// <summary>Lets a port count from 0 on. Only workers write their counters, so what is there now is taken off for the
+    /// reader; a port counts nothing while this is called (its ENI is new).</summary>
+    public void Rebase(int port)
+    {
+        Volatile.Write(ref _baselines[port], null);
+        PortCounters counted = Sum(port);
+        long[] drops = new long[DropReasons.Count];
+        for (int reason = 0; reason < drops.Length; reason++)
+        {
+            drops[reason] = SumDrops(port, (DropReason)reason);
+        }
+
+        Volatile.Write(ref _baselines[port], new Baseline(counted, drops));
+    }
+
     /// <summary>Adds up a port's counters.</summary>
     public unsafe PortCounters Sum(int port)
     {
-        var sum = default(PortCounters);
+        PortCounters before = Volatile.Read(ref _baselines[port])?.Ports ?? default;
+        var sum = new PortCounters
+        {
+            ReceivedPackets = -before.ReceivedPackets,
+            ReceivedBytes = -before.ReceivedBytes,
+            SentPackets = -before.SentPackets,
+            SentBytes = -before.SentBytes,
+            Forwarded = -before.Forwarded,
+            Answered = -before.Answered,
+            Consumed = -before.Consumed,
+            Dropped = -before.Dropped,
+            Generated = -before.Generated,
+        };
         foreach (Worker worker in Workers)
         {
             PortCounters* c = worker.Counters.Ports + port;
@@ -86,7 +118,7 @@ public sealed class WorkerSet : IDisposable
     /// <summary>Adds up a port's drops for a reason.</summary>
     public long SumDrops(int port, DropReason reason)
     {
-        long sum = 0;
+        long sum = -(Volatile.Read(ref _baselines[port])?.Drops[(int)reason] ?? 0);
         foreach (Worker worker in Workers)
         {
             sum += worker.Counters.DropsOf(port, reason);

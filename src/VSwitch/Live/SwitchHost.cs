@@ -16,18 +16,23 @@ internal sealed class SwitchHost : IDisposable
     private const int SparePorts = 1024;
     private const int SpareBuckets = 4096;
     private const int LeaseSize = 256;
-    private readonly NumberDirectory _numbers = new();
+    private readonly RestingNumbers _resting;
     private readonly Dictionary<string, (DeviceConfig Config, IPacketDevice Device)> _open = new(StringComparer.Ordinal);
     private readonly SwitchShared _shared;
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly int _portCapacity;
+    private NumberDirectory _numbers = new();
     private bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="workers">Worker threads; null = as configured, else one a processor.</param>
+    /// <param name="time">Says how long numbers have rested; null = the system's.</param>
     /// <exception cref="DeviceException">A device cannot be opened; nothing stays open.</exception>
-    public SwitchHost(SwitchConfig config, int? workers)
+    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null)
     {
+        _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
         WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
         Config = config;
@@ -83,39 +88,46 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Open devices by port name.</summary>
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => _open.Select(o => (o.Key, o.Value.Device));
 
-    /// <summary>Puts a changed configuration in force. Devices that stay as they were stay open; when a new one cannot be opened,
-    /// nothing changes.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened.</exception>
+    /// <summary>Puts a changed configuration in force. Devices that stay as they were stay open. First everything is checked and
+    /// compiled, then new devices are opened, then it is published: whatever cannot be done, nothing changes.</summary>
+    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
     public void Apply(SwitchConfig config)
     {
-        var added = new List<string>();
-        List<IPacketDevice> removed;
+        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        RequireUnchangedDevices(wanted);
+        NumberDirectory numbers = _numbers.Copy();
+        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
+        RequireCapacity(SnapshotCompiler.Compile(config, numbers, MtuOf));
+
+        Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
+        ForwardingSnapshot snapshot;
         try
         {
-            removed = Exchange(config, added);
+            // Once more, now that the MTUs of the new devices are known.
+            snapshot = SnapshotCompiler.Compile(config, numbers, port =>
+                added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+            RequireCapacity(snapshot);
         }
         catch
         {
-            foreach (string port in added)
-            {
-                _open[port].Device.Dispose();
-                _open.Remove(port);
-            }
-
+            DisposeAll(added.Values);
             throw;
         }
 
-        Config = config;
-        Snapshot = SnapshotCompiler.Compile(config, _numbers, MtuOf);
-        if (Snapshot.PortCount > _portCapacity)
+        List<IPacketDevice> removed = Exchange(wanted, added);
+        RebaseCounters(snapshot);
+        foreach (int bucket in freeBuckets)
         {
-            throw new InvalidOperationException($"the switch was started for {_portCapacity} ports; restart it for more");
+            _shared.Buckets.Clear(bucket);
         }
 
+        _resting.Commit(Config, config);
+        (_numbers, Config, Snapshot) = (numbers, config, snapshot);
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
-            foreach (int handle in HandlesOf(added.Select(p => _open[p].Device), i))
+            foreach (int handle in HandlesOf(added.Values, i))
             {
                 _waiters[i].Add(handle);
             }
@@ -172,22 +184,62 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private List<IPacketDevice> Exchange(SwitchConfig config, List<string> added)
+    private void RequireUnchangedDevices(Dictionary<string, DeviceConfig> wanted)
     {
-        var wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         foreach ((string port, DeviceConfig device) in wanted)
         {
-            bool stays = _open.TryGetValue(port, out (DeviceConfig Config, IPacketDevice) old) &&
-                old.Config with { Position = default } == device with { Position = default };
-            if (!stays && !_open.ContainsKey(port))
-            {
-                _open[port] = (device, DeviceFactory.Open(device, WorkerCount));
-                added.Add(port);
-            }
-            else if (!stays)
+            bool changes = _open.TryGetValue(port, out (DeviceConfig Config, IPacketDevice) old) &&
+                old.Config with { Position = default } != device with { Position = default };
+            if (changes)
             {
                 throw new DeviceException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
             }
+        }
+    }
+
+    private void RequireCapacity(ForwardingSnapshot snapshot)
+    {
+        if (snapshot.PortCount > _portCapacity)
+        {
+            throw new InvalidOperationException(
+                $"the switch was started for {_portCapacity} ports and the change needs {snapshot.PortCount}, those that it removes included: " +
+                "apply the removals first, or restart it");
+        }
+
+        int buckets = snapshot.BucketRates.Select(rate => rate.Bucket + 1).DefaultIfEmpty(0).Max();
+        if (buckets > _shared.Buckets.Capacity)
+        {
+            throw new InvalidOperationException(
+                $"the switch was started for {_shared.Buckets.Capacity} EIP rate limits and the change needs {buckets}, those that it removes " +
+                "included: apply the removals first, or restart it");
+        }
+    }
+
+    private Dictionary<string, IPacketDevice> OpenAdded(Dictionary<string, DeviceConfig> wanted)
+    {
+        var added = new Dictionary<string, IPacketDevice>(StringComparer.Ordinal);
+        try
+        {
+            foreach ((string port, DeviceConfig device) in wanted.Where(w => !_open.ContainsKey(w.Key)))
+            {
+                added.Add(port, DeviceFactory.Open(device, WorkerCount));
+            }
+        }
+        catch
+        {
+            DisposeAll(added.Values);
+            throw;
+        }
+
+        return added;
+    }
+
+    /// <summary>Cannot fail. Returns the devices that are wanted no longer.</summary>
+    private List<IPacketDevice> Exchange(Dictionary<string, DeviceConfig> wanted, Dictionary<string, IPacketDevice> added)
+    {
+        foreach ((string port, IPacketDevice device) in added)
+        {
+            _open[port] = (wanted[port], device);
         }
 
         var removed = new List<IPacketDevice>();
@@ -198,6 +250,26 @@ internal sealed class SwitchHost : IDisposable
         }
 
         return removed;
+    }
+
+    /// <summary>A port that is new begins to count at 0, whoever had its number.</summary>
+    private void RebaseCounters(ForwardingSnapshot snapshot)
+    {
+        for (int port = 1; port < snapshot.PortCount; port++)
+        {
+            if (snapshot.PortSince(port) > Snapshot.Version)
+            {
+                Workers.Rebase(port);
+            }
+        }
+    }
+
+    private static void DisposeAll(IEnumerable<IPacketDevice> devices)
+    {
+        foreach (IPacketDevice device in devices)
+        {
+            device.Dispose();
+        }
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
@@ -211,8 +283,10 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private int? MtuOf(string port) => _open.TryGetValue(port, out (DeviceConfig, IPacketDevice Device) o)
-        ? Math.Min(o.Device.Capabilities.MtuBytes, ushort.MaxValue) : null;
+    private int? MtuOf(string port) =>
+        _open.TryGetValue(port, out (DeviceConfig, IPacketDevice Device) o) ? MtuOf(o.Device) : null;
+
+    private static int? MtuOf(IPacketDevice device) => Math.Min(device.Capabilities.MtuBytes, ushort.MaxValue);
 
     private IPacketDevice?[] DevicesByPort()
     {
@@ -230,9 +304,6 @@ internal sealed class SwitchHost : IDisposable
 
     private void CloseDevices()
     {
-        foreach ((_, IPacketDevice device) in _open.Values)
-        {
-            device.Dispose();
-        }
+        DisposeAll(_open.Values.Select(o => o.Device));
     }
 }

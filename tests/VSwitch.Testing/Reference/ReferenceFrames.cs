@@ -48,14 +48,59 @@ internal static class ReferenceFrames
         return V6(request.SourceMac, mac, trafficClass, 255, request.Destination, request.Source, message);
     }
 
-    /// <summary>Time exceeded in transit.</summary>
-    public static byte[] TimeExceeded(ReferencePacket expired, MacAddress mac, IpAddress from)
+    /// <summary>An error of the router about a packet, to who sent it.</summary>
+    /// <param name="about">The packet.</param>
+    /// <param name="mac">The router's MAC on that port.</param>
+    /// <param name="from">The router's address there.</param>
+    /// <param name="error">Type, code and second word.</param>
+    public static byte[] Error(ReferencePacket about, MacAddress mac, IpAddress from, ReferenceError error)
     {
-        int quote = Math.Min(expired.IpLength, expired.IsV6 ? QuoteBytes6 : QuoteBytes4);
-        byte[] message = [(byte)(expired.IsV6 ? 3 : 11), 0, 0, 0, 0, 0, 0, 0, .. expired.Frame[14..(14 + quote)]];
-        return expired.IsV6
-            ? V6(expired.SourceMac, mac, 0, 64, from, expired.Source, message)
-            : V4(expired.SourceMac, mac, InternetControl, 64, from, expired.Source, message);
+        int quote = Math.Min(about.IpLength, about.IsV6 ? QuoteBytes6 : QuoteBytes4);
+        byte[] message = [error.Type, error.Code, 0, 0, 0, 0, 0, 0, .. about.Frame[14..(14 + quote)]];
+        BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(4), (uint)error.Rest);
+        return about.IsV6
+            ? V6(about.SourceMac, mac, 0, 64, from, about.Source, message)
+            : V4(about.SourceMac, mac, InternetControl, 64, from, about.Source, message);
+    }
+
+    /// <summary>An IPv4 frame in fragments that an MTU lets through; options that are not to be copied become no-operation
+    /// in all but the first (RFC 791 3.1).</summary>
+    public static IEnumerable<byte[]> Cut(byte[] frame, int mtuBytes)
+    {
+        int header = (frame[14] & 15) * 4;
+        int begin = 14 + header;
+        int each = (mtuBytes - header) / 8 * 8;
+        int word = (frame[20] << 8) | frame[21];
+        for (int at = begin; at < frame.Length; at += each)
+        {
+            int length = Math.Min(each, frame.Length - at);
+            bool isLast = at + length == frame.Length && (word & 0x2000) == 0;
+            byte[] piece = [.. frame[..begin], .. frame[at..(at + length)]];
+            if (at > begin)
+            {
+                BlankOptions(piece.AsSpan(34, header - 20));
+            }
+
+            Put16(piece, 16, header + length);
+            Put16(piece, 20, (word & 0xC000) | (isLast ? 0 : 0x2000) | ((word & 0x1FFF) + ((at - begin) / 8)));
+            Put16(piece, 24, 0);
+            Put16(piece, 24, OnesComplement.Checksum(piece.AsSpan(14, header)));
+            yield return piece;
+        }
+    }
+
+    private static void BlankOptions(Span<byte> options)
+    {
+        while (options.Length > 0 && options[0] != 0)
+        {
+            int length = options[0] == 1 ? 1 : options.Length < 2 || options[1] < 2 ? options.Length : Math.Min(options[1], options.Length);
+            if ((options[0] & 0x80) == 0)
+            {
+                options[..length].Fill(1);
+            }
+
+            options = options[length..];
+        }
     }
 
     private static byte[] V4(MacAddress to, MacAddress from, byte tos, byte ttl, IpAddress source, IpAddress destination, byte[] message)
@@ -87,4 +132,37 @@ internal static class ReferenceFrames
     }
 
     private static void Put16(byte[] bytes, int at, int value) => BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(at), (ushort)value);
+}
+
+/// <summary>What an error of the router says.</summary>
+/// <param name="Type">ICMP or ICMPv6 type.</param>
+/// <param name="Code">Code.</param>
+/// <param name="Rest">Second word of the header: the MTU, or zero.</param>
+internal sealed record ReferenceError(byte Type, byte Code, int Rest = 0)
+{
+    public static ReferenceError TimeExceeded(bool isV6) => new((byte)(isV6 ? 3 : 11), 0);
+
+    public static ReferenceError NoRoute(bool isV6) => new((byte)(isV6 ? 1 : 3), 0);
+
+    public static ReferenceError NoNeighbor(bool isV6) => isV6 ? new(1, 3) : new(3, 1);
+
+    public static ReferenceError TooBig(bool isV6, int mtuBytes) => isV6 ? new(2, 0, mtuBytes) : new(3, 4, mtuBytes);
+}
+
+/// <summary>How many errors a port still gets: a bucket of 100, filled at 100 a second.</summary>
+internal sealed class ReferenceErrorBuckets
+{
+    private const long EachNs = 10_000_000;
+    private const long FullNs = 100 * EachNs;
+
+    private readonly Dictionary<string, (long LevelNs, long AtNs)> _buckets = [];
+
+    public bool TryTake(string port, long nowNs)
+    {
+        (long level, long at) = _buckets.GetValueOrDefault(port, (FullNs, nowNs));
+        level = Math.Min(FullNs, level + nowNs - at);
+        bool isThere = level >= EachNs;
+        _buckets[port] = (isThere ? level - EachNs : level, nowNs);
+        return isThere;
+    }
 }

@@ -13,6 +13,7 @@ internal sealed class ReferenceNeighbors
 
     private readonly Dictionary<IpAddress, MacAddress> _learnt = [];
     private readonly Dictionary<IpAddress, long> _askedMs = [];
+    private IpAddress? _justLearnt;
 
     /// <summary>MAC of a next hop: static, else learnt.</summary>
     public MacAddress? Resolve(ReferenceTopology topology, IpAddress nextHop) =>
@@ -33,6 +34,14 @@ internal sealed class ReferenceNeighbors
         return nextHop.IsV6
             ? ReferenceFrames.Solicitation(topology.Internet.Mac, own, nextHop)
             : ReferenceFrames.ArpRequest(topology.Internet.Mac, own, nextHop);
+    }
+
+    /// <summary>Whom the last frame told of; null when it told of nobody.</summary>
+    public IpAddress? TakeLearnt()
+    {
+        IpAddress? learnt = _justLearnt;
+        _justLearnt = null;
+        return learnt;
     }
 
     public static ReferenceOutcome Arp(ReferenceTopology topology, EniConfig eni, ReferencePacket packet)
@@ -100,7 +109,7 @@ internal sealed class ReferenceNeighbors
 
         return type switch
         {
-            133 => ReferenceOutcome.Consume(),
+            133 => ReferenceDhcp.Advertise(topology, eni, packet),
             135 => Solicited(topology, eni, packet),
             136 => ReferenceTopology.Owns(eni, TargetOf(packet))
                 ? ReferenceOutcome.Consume()
@@ -160,6 +169,7 @@ internal sealed class ReferenceNeighbors
         if (!address.IsUnspecified && topology.IsOnLink(address))
         {
             _learnt[address] = mac;
+            _justLearnt = address;
         }
     }
 

@@ -7,6 +7,7 @@ namespace VSwitch.Testing.Reference;
 internal sealed class ReferencePacket(byte[] frame)
 {
     private const int MaxExtensionHeaders = 8;
+    private const int LargestPayload = 65_535;
 
     public byte[] Frame { get; } = frame;
 
@@ -37,6 +38,17 @@ internal sealed class ReferencePacket(byte[] frame)
     public bool MoreFragments { get; private set; }
 
     public uint FragmentId { get; private set; }
+
+    /// <summary>Protocol as every fragment of a datagram has it; 0 for IPv6, where they may differ.</summary>
+    public byte FragmentProtocol { get; private set; }
+
+    /// <summary>Where the part of a fragment begins that is a piece of the datagram.</summary>
+    public int FragmentDataAt { get; private set; }
+
+    /// <summary>The datagram of a fragment that section 9 has looked at.</summary>
+    public ReferenceDatagram? Datagram { get; set; }
+
+    public bool DontFragment => !IsV6 && (U16(20) & 0x4000) != 0;
 
     public int IpLength => End - 14;
 
@@ -132,7 +144,8 @@ internal sealed class ReferencePacket(byte[] frame)
         FragmentId = (uint)U16(18);
         FragmentOffset = U16(20) & 0x1FFF;
         MoreFragments = (U16(20) & 0x2000) != 0;
-        return DropReason.None;
+        (FragmentProtocol, FragmentDataAt) = (Protocol, L4);
+        return IsFragmentSound() ? DropReason.None : DropReason.MalformedIpv4;
     }
 
     private bool ParseV6()
@@ -153,11 +166,26 @@ internal sealed class ReferencePacket(byte[] frame)
     {
         (L4, Protocol) = (found.TransportAt, found.Protocol);
         (FragmentOffset, MoreFragments, FragmentId) = (found.FragmentOffset, found.MoreFragments, found.FragmentId);
-        return true;
+        FragmentDataAt = found.FragmentDataAt;
+        return IsFragmentSound();
+    }
+
+    /// <summary>A fragment carries something, ends within the largest datagram, and all but the last carry whole units of 8
+    /// bytes.</summary>
+    private bool IsFragmentSound()
+    {
+        int length = End - FragmentDataAt;
+        return !IsFragment ||
+            (length > 0 && (FragmentOffset * 8) + length <= LargestPayload && (!MoreFragments || length % 8 == 0));
     }
 
     private DropReason ParseTransport()
     {
+        if (Protocol == 6 && FragmentOffset == 1)
+        {
+            return DropReason.MalformedL4;
+        }
+
         int length = End - L4;
         bool good = IsLaterFragment || (Protocol, IsV6) switch
         {
@@ -179,6 +207,9 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
     private const byte Fragment = 44;
     private const byte Authentication = 51;
     private const byte DestinationOptions = 60;
+
+    /// <summary>Where the fragment header ends.</summary>
+    public int FragmentDataAt { get; init; }
 
     /// <summary>Follows the chain; null when a header is cut short or there are too many.</summary>
     public static ReferenceExtensions? Walk(byte[] bytes, int at, int end, byte next, int most)
@@ -209,7 +240,13 @@ internal sealed record ReferenceExtensions(byte Protocol, int TransportAt, int F
                 int word = (bytes[at + 2] << 8) | bytes[at + 3];
                 uint id = ((uint)bytes[at + 4] << 24) | ((uint)bytes[at + 5] << 16) | ((uint)bytes[at + 6] << 8) | bytes[at + 7];
                 isFragmentSeen = true;
-                found = found with { FragmentOffset = word >> 3, MoreFragments = (word & 1) != 0, FragmentId = id };
+                found = found with
+                {
+                    FragmentOffset = word >> 3,
+                    MoreFragments = (word & 1) != 0,
+                    FragmentId = id,
+                    FragmentDataAt = at + 8,
+                };
             }
 
             found = found with { Protocol = bytes[at], TransportAt = at + length };

@@ -15,16 +15,18 @@ internal sealed record PolicyQuestion(IpAddress Remote, byte Protocol, int? Port
 /// </summary>
 internal static class ReferencePolicy
 {
-    public static bool AllowsEgress(SwitchConfig config, EniConfig eni, PolicyQuestion question) =>
-        GroupsOf(config, eni).Any(group => group.Egress is null || group.Egress.Any(rule => Matches(config, rule, question)));
+    /// <summary>The group whose rule lets a packet out; null when none does.</summary>
+    public static SecurityGroupConfig? Egress(SwitchConfig config, EniConfig eni, PolicyQuestion question) => GroupsOf(config, eni)
+        .FirstOrDefault(group => group.Egress is null || group.Egress.Any(rule => Matches(config, rule, question)));
 
-    public static bool AllowsIngress(SwitchConfig config, EniConfig eni, PolicyQuestion question) =>
-        GroupsOf(config, eni).Any(group => group.Ingress.Any(rule => Matches(config, rule, question)));
+    /// <summary>The group whose rule lets a packet in; null when none does.</summary>
+    public static SecurityGroupConfig? Ingress(SwitchConfig config, EniConfig eni, PolicyQuestion question) =>
+        GroupsOf(config, eni).FirstOrDefault(group => group.Ingress.Any(rule => Matches(config, rule, question)));
 
     private static IEnumerable<SecurityGroupConfig> GroupsOf(SwitchConfig config, EniConfig eni) =>
         config.SecurityGroups.Where(group => eni.SecurityGroups.Contains(group.Name));
 
-    private static bool Matches(SwitchConfig config, RuleConfig rule, PolicyQuestion question) =>
+    public static bool Matches(SwitchConfig config, RuleConfig rule, PolicyQuestion question) =>
         (rule.Protocol is null || rule.Protocol == question.Protocol) &&
         (rule.Ports.Count == 0 || rule.Ports.Any(range => question.Port >= range.First && question.Port <= range.Last)) &&
         (rule.IcmpType is null || rule.IcmpType == question.IcmpType) &&

@@ -51,7 +51,7 @@ internal static class ReferenceRewrite
         source.Write(frame.AsSpan(quote.Start + 12));
         destination.Write(frame.AsSpan(quote.Start + 16));
         changes.Add(Mend(frame, quote.Start + 10, addresses));
-        if (MendTransport(frame, quote.Protocol, quote.L4, error.End, addresses) is { } transport)
+        if (MendTransport(frame, quote.Protocol, quote.L4, quote.End, addresses) is { } transport)
         {
             changes.Add(transport);
         }
@@ -90,7 +90,8 @@ internal static class ReferenceRewrite
 }
 
 /// <summary>The packet that an ICMP error quotes.</summary>
-internal sealed record ReferenceQuote(int Start, int L4, byte Protocol, IpAddress Source, IpAddress Destination, bool IsLaterFragment)
+internal sealed record ReferenceQuote(int Start, int L4, int End, byte Protocol, IpAddress Source, IpAddress Destination,
+    bool IsLaterFragment)
 {
     private const int MaxExtensionHeaders = 8;
 
@@ -99,8 +100,18 @@ internal sealed record ReferenceQuote(int Start, int L4, byte Protocol, IpAddres
     {
         byte[] bytes = error.Frame;
         int at = error.L4 + 8;
-        return error.IsV6 ? ReadV6(bytes, at, error.End) : ReadV4(bytes, at, error.End);
+        int end = LengthOf(error) is > 0 and var length ? Math.Min(error.End, at + length) : error.End;
+        return error.IsV6 ? ReadV6(bytes, at, end) : ReadV4(bytes, at, end);
     }
+
+    /// <summary>The length field of an error that may have extensions behind its quote, bytes (RFC 4884 section 5); 0 without.
+    /// </summary>
+    private static int LengthOf(ReferencePacket error) => (error.IsV6, error.IcmpType) switch
+    {
+        (false, 3 or 11 or 12) => error.Frame[error.L4 + 5] * 4,
+        (true, 1 or 3) => error.Frame[error.L4 + 4] * 8,
+        _ => 0,
+    };
 
     private static ReferenceQuote? ReadV4(byte[] bytes, int at, int end)
     {
@@ -110,25 +121,31 @@ internal sealed record ReferenceQuote(int Start, int L4, byte Protocol, IpAddres
         }
 
         int header = (bytes[at] & 15) * 4;
+        end = Math.Min(end, at + ((bytes[at + 2] << 8) | bytes[at + 3]));
         bool isLater = (((bytes[at + 6] << 8) | bytes[at + 7]) & 0x1FFF) != 0;
         return header < 20 || at + header + 8 > end || !OnesComplement.IsRight(bytes.AsSpan(at, header))
             ? null
             : new ReferenceQuote(
-                at, at + header, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),
+                at, at + header, end, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),
                 IpAddress.Read(bytes.AsSpan(at + 16), isV6: false), isLater);
     }
 
     private static ReferenceQuote? ReadV6(byte[] bytes, int at, int end)
     {
-        if (at + 40 > end || bytes[at] >> 4 != 6 ||
-            ReferenceExtensions.Walk(bytes, at + 40, end, bytes[at + 6], MaxExtensionHeaders) is not { } found ||
+        if (at + 40 > end || bytes[at] >> 4 != 6)
+        {
+            return null;
+        }
+
+        end = Math.Min(end, at + 40 + ((bytes[at + 4] << 8) | bytes[at + 5]));
+        if (ReferenceExtensions.Walk(bytes, at + 40, end, bytes[at + 6], MaxExtensionHeaders) is not { } found ||
             found.TransportAt + 8 > end)
         {
             return null;
         }
 
         return new ReferenceQuote(
-            at, found.TransportAt, found.Protocol, IpAddress.Read(bytes.AsSpan(at + 8), isV6: true),
+            at, found.TransportAt, end, found.Protocol, IpAddress.Read(bytes.AsSpan(at + 8), isV6: true),
             IpAddress.Read(bytes.AsSpan(at + 24), isV6: true), found.FragmentOffset != 0);
     }
 }

@@ -61,78 +61,172 @@ internal sealed record ReferenceRoute(DropReason Reason, EniConfig? Receiver, bo
     private static ReferenceRoute Drop(DropReason reason) => new(reason, null, false);
 }
 
-/// <summary>Looks again at a connection that is older than the rules (section 4, hit, step 1).</summary>
-internal static class ReferenceRecheck
+/// <summary>What becomes of a connection that is older than the policy.</summary>
+internal enum ReferenceRecheckResult
 {
-    /// <summary>None when the connection may go on, else the reason that ends it.</summary>
-    public static DropReason Refuses(ReferenceTopology topology, ReferenceConnection connection) =>
-        connection.OpenerPort == ReferenceTopology.InternetPort
-            ? OpenedOutside(topology, connection)
-            : OpenedInside(topology, connection);
+    /// <summary>It goes on.</summary>
+    GoesOn,
 
-    private static DropReason OpenedOutside(ReferenceTopology topology, ReferenceConnection connection)
+    /// <summary>It is removed, and the packet is looked at as if it had never been.</summary>
+    IsOver,
+
+    /// <summary>It is removed, and the packet is dropped.</summary>
+    IsRefused,
+}
+
+/// <summary>Looks again at a connection that is older than the policy (section 4, hit, step 1; section 10).</summary>
+internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHistory history, ReferenceConnection connection)
+{
+    private static readonly (ReferenceRecheckResult, DropReason) IsOver = (ReferenceRecheckResult.IsOver, DropReason.None);
+
+    private SwitchConfig Config => topology.Config;
+
+    private bool IsFromOutside => connection.OpenerPort == ReferenceTopology.InternetPort;
+
+    /// <summary>Decides; a connection that goes on knows afterwards which groups let it through.</summary>
+    /// <param name="port">Where the packet came in.</param>
+    /// <param name="isOriginal">It goes the opener's way.</param>
+    public (ReferenceRecheckResult Result, DropReason Reason) Decide(string port, bool isOriginal)
+    {
+        if (IsEndGone(connection.OpenerPort, connection.HeldOpenerAddress) ||
+            IsEndGone(connection.ReceiverPort, connection.HeldReceiverAddress) ||
+            (isOriginal && port != connection.OpenerPort) ||
+            IsCut(connection.EgressGroup) || IsCut(connection.IngressGroup))
+        {
+            return IsOver;
+        }
+
+        return IsFromOutside ? OpenedOutside() : OpenedInside();
+    }
+
+    private bool IsEndGone(string port, IpAddress? heldAddress) =>
+        port != ReferenceTopology.InternetPort &&
+        (topology.Eni(port) is not { } eni || history.EniSince(port) > connection.Generation ||
+            (heldAddress is { } held && !ReferenceTopology.Owns(eni, held)));
+
+    private bool IsCut(string? group) =>
+        ModeOf(group) == LiveConnectionPolicy.Cut && history.RulesSince(group!) > connection.Generation;
+
+    private LiveConnectionPolicy? ModeOf(string? group) => Config.SecurityGroups.FirstOrDefault(g => g.Name == group)?.LiveConnections;
+
+    private (ReferenceRecheckResult, DropReason) OpenedOutside()
     {
         IpAddress source = connection.Tuple.Source.Address;
         BoundEip? bound = topology.Bound(connection.WireDestination);
         EniConfig? to = source.IsV6 ? topology.PublicHolder(connection.WireDestination, source) : bound?.Eni;
-        IpAddress inside = bound?.Private ?? connection.WireDestination;
-        if (to is null || to.Name != connection.ReceiverPort || inside != connection.Tuple.Destination.Address)
+        if (to is null)
         {
-            return source.IsV6 ? DropReason.NoRoute : DropReason.EipUnbound;
+            return Refused(source.IsV6 ? DropReason.NoRoute : DropReason.EipUnbound);
         }
 
-        if (ReferenceSteering.IsForged(topology, to, source))
+        if (to.Name != connection.ReceiverPort || bound?.Private != connection.TranslatedDestination)
         {
-            return DropReason.SpoofedIp;
+            return IsOver;
         }
 
-        return ReferencePolicy.AllowsIngress(topology.Config, to, QuestionOf(connection, source))
-            ? DropReason.None
-            : DropReason.SecurityGroupIngress;
+        return ReferenceSteering.IsForged(topology, to, source)
+            ? Refused(DropReason.SpoofedIp)
+            : Ingress(to, source);
     }
 
-    private static DropReason OpenedInside(ReferenceTopology topology, ReferenceConnection connection)
+    private (ReferenceRecheckResult, DropReason) OpenedInside()
     {
-        EniConfig? opener = topology.Eni(connection.OpenerPort);
-        if (opener is null || !ReferenceTopology.Owns(opener, connection.OpenerAddress))
+        EniConfig opener = topology.Eni(connection.OpenerPort)!;
+        IpAddress destination = connection.WireDestination;
+        if (!topology.MaySend(opener, connection.OpenerAddress))
         {
-            return DropReason.SpoofedIp;
+            return IsOver;
         }
 
-        IpAddress destination = connection.WireDestination;
-        if (!ReferencePolicy.AllowsEgress(topology.Config, opener, QuestionOf(connection, destination)))
+        if (ModeOf(connection.EgressGroup) != LiveConnectionPolicy.Keep)
         {
-            return DropReason.SecurityGroupEgress;
+            SecurityGroupConfig? group = ReferencePolicy.Egress(Config, opener, QuestionOf(destination));
+            if (group is null)
+            {
+                return Refused(DropReason.SecurityGroupEgress);
+            }
+
+            connection.EgressGroup = group.Name;
         }
 
         ReferenceRoute route = connection.IsSwitched
-            ? SwitchedAgain(topology, opener, destination)
+            ? new ReferenceRoute(DropReason.None, topology.Eni(connection.ReceiverPort), false)
             : ReferenceRoute.Find(topology, opener, connection.OpenerAddress, destination);
         if (route.Reason != DropReason.None)
         {
-            return route.Reason;
+            return Refused(route.Reason);
         }
 
         bool isHairpin = connection.Tuple.Space.Length == 0;
+        BoundEip? own = isHairpin || (route.Receiver is null && !destination.IsV6)
+            ? topology.EipOf(opener, connection.OpenerAddress)
+            : null;
+        BoundEip? target = isHairpin ? topology.Bound(destination) : null;
         if ((route.Receiver?.Name ?? ReferenceTopology.InternetPort) != connection.ReceiverPort || route.IsHairpin != isHairpin ||
-            (isHairpin && topology.EipOf(opener, connection.OpenerAddress)?.Eip.Address != connection.Tuple.Source.Address))
+            own?.Eip.Address != connection.TranslatedSource || target?.Private != connection.TranslatedDestination)
         {
-            return isHairpin ? DropReason.EipUnbound : DropReason.NoRoute;
+            return IsOver;
         }
 
-        return route.Receiver is null ||
-            ReferencePolicy.AllowsIngress(topology.Config, route.Receiver, QuestionOf(connection, connection.Tuple.Source.Address))
-            ? DropReason.None
-            : DropReason.SecurityGroupIngress;
+        return route.Receiver is { } receiver
+            ? Ingress(receiver, connection.Tuple.Source.Address)
+            : (ReferenceRecheckResult.GoesOn, DropReason.None);
     }
 
-    private static ReferenceRoute SwitchedAgain(ReferenceTopology topology, EniConfig opener, IpAddress destination)
+    private (ReferenceRecheckResult, DropReason) Ingress(EniConfig receiver, IpAddress remote)
     {
-        EniConfig? peer = topology.Peer(opener, destination);
-        return new ReferenceRoute(peer is null ? DropReason.NoRoute : DropReason.None, peer, false);
+        if (ModeOf(connection.IngressGroup) != LiveConnectionPolicy.Keep)
+        {
+            SecurityGroupConfig? group = ReferencePolicy.Ingress(Config, receiver, QuestionOf(remote));
+            if (group is null)
+            {
+                return Refused(DropReason.SecurityGroupIngress);
+            }
+
+            connection.IngressGroup = group.Name;
+        }
+
+        return (ReferenceRecheckResult.GoesOn, DropReason.None);
     }
 
-    private static PolicyQuestion QuestionOf(ReferenceConnection connection, IpAddress remote) => new(
-        remote, connection.Tuple.Protocol, connection.Tuple.Protocol is 6 or 17 or 132 ? connection.Tuple.Destination.Port : null,
-        connection.IcmpType, connection.IcmpCode);
+    private PolicyQuestion QuestionOf(IpAddress remote) => connection.QuestionOf(isOriginal: true) with { Remote = remote };
+
+    private static (ReferenceRecheckResult, DropReason) Refused(DropReason reason) => (ReferenceRecheckResult.IsRefused, reason);
+}
+
+/// <summary>Since which generation of the policy an ENI is there, and a group's rules are what they are.</summary>
+internal sealed class ReferenceHistory
+{
+    private readonly Dictionary<string, int> _enis = [];
+    private readonly Dictionary<string, int> _rules = [];
+
+    public int EniSince(string eni) => _enis.GetValueOrDefault(eni);
+
+    public int RulesSince(string group) => _rules.GetValueOrDefault(group);
+
+    /// <summary>Takes a change of the configuration in.</summary>
+    public void Change(SwitchConfig from, SwitchConfig to, int generation)
+    {
+        foreach (EniConfig eni in to.Enis.Where(eni => from.Enis.All(old => old.Name != eni.Name)))
+        {
+            _enis[eni.Name] = generation;
+        }
+
+        foreach (SecurityGroupConfig group in to.SecurityGroups)
+        {
+            SecurityGroupConfig? old = from.SecurityGroups.FirstOrDefault(other => other.Name == group.Name);
+            if (old is null || TextOf(old) != TextOf(group))
+            {
+                _rules[group.Name] = generation;
+            }
+        }
+    }
+
+    /// <summary>A group's rules as they are written: without remarks and places.</summary>
+    private static string TextOf(SecurityGroupConfig group) =>
+        string.Join('|', group.Ingress.Select(TextOf)) + " / " +
+        (group.Egress is null ? "all" : string.Join('|', group.Egress.Select(TextOf)));
+
+    private static string TextOf(RuleConfig rule) =>
+        $"{rule.Protocol} {string.Join(',', rule.Ports)} {rule.IcmpType} {rule.IcmpCode} {rule.Peer}";
 }

@@ -3,38 +3,51 @@ using VSwitch.Wire;
 namespace VSwitch.Testing.Reference;
 
 /// <summary>What a protocol's state machine says of a packet that hits a connection.</summary>
-/// <param name="TcpState">The state after it.</param>
-/// <param name="Refreshes">It moves the state and restarts the timer.</param>
-/// <param name="IsInvalid">It is refused.</param>
-/// <param name="IsRestart">It begins a new connection in the old one's place.</param>
-/// <param name="Ends">It passes and the connection is gone.</param>
-internal sealed record ReferenceVerdict(ReferenceTcpState TcpState, bool Refreshes, bool IsInvalid, bool IsRestart, bool Ends);
+internal sealed record ReferenceVerdict
+{
+    public static readonly ReferenceVerdict Invalid = new() { IsInvalid = true };
+    public static readonly ReferenceVerdict Restart = new() { IsRestart = true };
+    public static readonly ReferenceVerdict Unchanged = new();
+    public static readonly ReferenceVerdict Pass = new() { Refreshes = true };
 
-/// <summary>State machines of the protocols (section 4, hit step 4 and miss step 1).</summary>
+    /// <summary>TCP's state after it; null = as before.</summary>
+    public ReferenceTcpTrack? Tcp { get; init; }
+
+    /// <summary>It restarts the timer.</summary>
+    public bool Refreshes { get; init; }
+
+    /// <summary>It is refused.</summary>
+    public bool IsInvalid { get; init; }
+
+    /// <summary>It begins a new connection in the old one's place.</summary>
+    public bool IsRestart { get; init; }
+
+    /// <summary>It passes and the connection is gone.</summary>
+    public bool Ends { get; init; }
+}
+
+/// <summary>State machines of the protocols (section 4, hit step 5 and miss step 1).</summary>
 internal static class ReferenceState
 {
-    private static readonly ReferenceVerdict Pass = new(ReferenceTcpState.None, true, false, false, false);
-    private static readonly ReferenceVerdict Invalid = new(ReferenceTcpState.None, false, true, false, false);
-
     public static ReferenceVerdict Judge(ReferencePacket packet, ReferenceConnection connection, bool isOriginal)
     {
-        if (packet.Protocol == 6)
+        if (connection.Tcp is { } track)
         {
-            return JudgeTcp(packet.TcpFlags, connection.TcpState, isOriginal);
+            return ReferenceTcpJudge.Judge(ReferenceSegment.Of(packet), track, isOriginal);
         }
 
         if (!packet.IsIcmp)
         {
-            return Pass;
+            return ReferenceVerdict.Pass;
         }
 
         bool isRequest = ReferenceTuples.IsRequest(packet.IcmpType, packet.IsV6) == true;
         bool isFine = isOriginal ? isRequest && packet.IcmpCode == 0 : !isRequest;
-        return isFine ? Pass : Invalid;
+        return isFine ? ReferenceVerdict.Pass : ReferenceVerdict.Invalid;
     }
 
     /// <summary>True for a packet that may open a connection.</summary>
-    public static bool MayOpen(ReferencePacket packet, bool isLoose)
+    public static bool MayOpen(ReferencePacket packet, Func<bool> isLoose)
     {
         if (packet.IsIcmp)
         {
@@ -48,39 +61,15 @@ internal static class ReferenceState
 
         ReferenceTcpClass kind = ReferenceTcp.ClassOf(packet.TcpFlags);
         return ReferenceTcp.AreGood(packet.TcpFlags) &&
-            (kind == ReferenceTcpClass.Syn || (isLoose && kind == ReferenceTcpClass.Ack));
+            (kind == ReferenceTcpClass.Syn || (kind == ReferenceTcpClass.Ack && isLoose()));
     }
 
-    /// <summary>State of a new connection.</summary>
-    public static ReferenceTcpState FirstState(ReferencePacket packet) => packet.Protocol == 6
-        ? ReferenceTcp.Next(original: true, ReferenceTcp.ClassOf(packet.TcpFlags), ReferenceTcpState.None)
-        : ReferenceTcpState.None;
+    /// <summary>TCP's state of a new connection; null for the other protocols.</summary>
+    public static ReferenceTcpTrack? First(ReferencePacket packet) =>
+        packet.Protocol == 6 ? ReferenceTcpTrack.Begin(ReferenceSegment.Of(packet)) : null;
 
     /// <summary>What the rules are asked.</summary>
     public static PolicyQuestion QuestionOf(ReferencePacket packet, IpAddress remote) => new(
         remote, packet.Protocol, packet.Protocol is 6 or 17 or 132 ? packet.U16(packet.L4 + 2) : null,
         packet.IsIcmp ? packet.IcmpType : null, packet.IsIcmp ? packet.IcmpCode : null);
-
-    private static ReferenceVerdict JudgeTcp(TcpBits flags, ReferenceTcpState state, bool isOriginal)
-    {
-        ReferenceTcpClass kind = ReferenceTcp.ClassOf(flags);
-        ReferenceTcpState next = ReferenceTcp.Next(isOriginal, kind, state);
-        if (!ReferenceTcp.AreGood(flags) || next == ReferenceTcpState.Invalid)
-        {
-            return Invalid;
-        }
-
-        if (next == ReferenceTcpState.Ignore)
-        {
-            return Pass with { TcpState = state, Refreshes = false };
-        }
-
-        return new ReferenceVerdict(
-            next,
-            Refreshes: true,
-            IsInvalid: false,
-            IsRestart: next == ReferenceTcpState.SynSent && state is ReferenceTcpState.TimeWait or ReferenceTcpState.Close &&
-                kind == ReferenceTcpClass.Syn,
-            Ends: kind == ReferenceTcpClass.Rst && !isOriginal && state == ReferenceTcpState.SynSent);
-    }
 }

@@ -6,28 +6,54 @@ namespace VSwitch.Testing.Reference;
 /// <summary>A bound EIP: the ENI and the private address that it maps to.</summary>
 internal sealed record BoundEip(ElasticIpConfig Eip, EniConfig Eni, IpAddress Private);
 
-/// <summary>Questions to the configuration, each answered by looking through its lists.</summary>
-internal sealed class ReferenceTopology(SwitchConfig config)
+/// <summary>Questions to the configuration, answered by looking through its lists; what every packet asks is looked up
+/// once.</summary>
+internal sealed class ReferenceTopology
 {
     /// <summary>Name of the public port.</summary>
     public const string InternetPort = "internet";
 
     private const int DefaultMtuBytes = 1500;
 
-    public SwitchConfig Config { get; } = config;
+    private readonly Dictionary<string, EniConfig> _enis;
+    private readonly Dictionary<MacAddress, EniConfig> _macs = [];
+    private readonly Dictionary<string, (VpcConfig Vpc, SubnetConfig Subnet)> _subnets = [];
+    private readonly List<BoundEip> _bound;
 
-    public InternetConfig Internet { get; } = config.Internet ?? new InternetConfig();
+    public ReferenceTopology(SwitchConfig config)
+    {
+        Config = config;
+        Internet = config.Internet ?? new InternetConfig();
+        _enis = config.Enis.ToDictionary(eni => eni.Name);
+        foreach (EniConfig eni in config.Enis)
+        {
+            _macs.TryAdd(eni.Mac, eni);
+        }
+
+        foreach (VpcConfig vpc in config.Vpcs)
+        {
+            foreach (SubnetConfig subnet in vpc.Subnets)
+            {
+                _subnets[subnet.Name] = (vpc, subnet);
+            }
+        }
+
+        _bound = [.. AllBound()];
+    }
+
+    public SwitchConfig Config { get; }
+
+    public InternetConfig Internet { get; }
 
     public MacAddress GatewayMac => Config.Switch.GatewayMac;
 
-    public EniConfig? Eni(string name) => Config.Enis.FirstOrDefault(eni => eni.Name == name);
+    public EniConfig? Eni(string name) => _enis.GetValueOrDefault(name);
 
-    public EniConfig? EniByMac(MacAddress mac) => Config.Enis.FirstOrDefault(eni => eni.Mac == mac);
+    public EniConfig? EniByMac(MacAddress mac) => _macs.GetValueOrDefault(mac);
 
-    public SubnetConfig SubnetOf(EniConfig eni) =>
-        Config.Vpcs.SelectMany(vpc => vpc.Subnets).First(subnet => subnet.Name == eni.Subnet);
+    public SubnetConfig SubnetOf(EniConfig eni) => _subnets[eni.Subnet].Subnet;
 
-    public VpcConfig VpcOf(EniConfig eni) => Config.Vpcs.First(vpc => vpc.Subnets.Any(subnet => subnet.Name == eni.Subnet));
+    public VpcConfig VpcOf(EniConfig eni) => _subnets[eni.Subnet].Vpc;
 
     public bool AreInOneVpc(EniConfig a, EniConfig b) => VpcOf(a).Name == VpcOf(b).Name;
 
@@ -42,6 +68,16 @@ internal sealed class ReferenceTopology(SwitchConfig config)
     /// <summary>One of its addresses, or its EUI-64 link-local one.</summary>
     public static bool Owns(EniConfig eni, IpAddress address) =>
         eni.PrivateIps.Contains(address) || address == Frames.LinkLocal(eni.Mac);
+
+    /// <summary>True when an ENI may send from an address (section 2.6).</summary>
+    public bool MaySend(EniConfig eni, IpAddress source) =>
+        Owns(eni, source) || (ForwardsForOthers(eni) && !IsEip(source) && !IsOwnOutside(source));
+
+    /// <summary>True for an ENI with <c>sourceDestCheck: false</c>.</summary>
+    public static bool ForwardsForOthers(EniConfig eni) => !eni.SourceDestCheck;
+
+    /// <summary>True when an address lies in one of the subnet's ranges.</summary>
+    public static bool IsInside(SubnetConfig subnet, IpAddress address) => subnet.Cidrs.Any(cidr => cidr.Contains(address));
 
     public static bool IsInside(VpcConfig vpc, IpAddress address) => vpc.Cidrs.Any(cidr => cidr.Contains(address));
 
@@ -66,11 +102,11 @@ internal sealed class ReferenceTopology(SwitchConfig config)
     public bool IsEip(IpAddress address) => Config.ElasticIps.Any(eip => eip.Address == address);
 
     /// <summary>The EIP with this address, if it is bound.</summary>
-    public BoundEip? Bound(IpAddress publicAddress) => AllBound().FirstOrDefault(bound => bound.Eip.Address == publicAddress);
+    public BoundEip? Bound(IpAddress publicAddress) => _bound.Find(bound => bound.Eip.Address == publicAddress);
 
     /// <summary>The EIP that is bound to an ENI's private address.</summary>
     public BoundEip? EipOf(EniConfig eni, IpAddress privateAddress) =>
-        AllBound().FirstOrDefault(bound => bound.Eni.Name == eni.Name && bound.Private == privateAddress);
+        _bound.Find(bound => bound.Eni.Name == eni.Name && bound.Private == privateAddress);
 
     /// <summary>Largest IP packet of a port; null is the public port.</summary>
     public int MtuBytes(EniConfig? eni) => (eni is null ? Internet.Mtu : eni.Mtu) ?? DefaultMtuBytes;
@@ -82,8 +118,11 @@ internal sealed class ReferenceTopology(SwitchConfig config)
         string? name = SubnetOf(eni).RouteTable;
         RouteTableConfig? table = vpc.RouteTables.FirstOrDefault(t => name is null ? t.Main : t.Name == name);
         return table?.Routes
-            .Where(route => route.Destination.Contains(destination))
-            .MaxBy(route => route.Destination.Length)?.Target;
+            .SelectMany(route => Config.DestinationsOf(route), (route, prefix) => (route.Target, Prefix: prefix))
+            .Where(way => way.Prefix.Contains(destination))
+            .OrderByDescending(way => way.Prefix.Length)
+            .Select(way => way.Target)
+            .FirstOrDefault();
     }
 
     /// <summary>Next hop on the public side: the destination itself when it is on-link.</summary>

@@ -12,7 +12,12 @@ internal static class ReferenceTuples
         bool isIcmp = protocol == (source.IsV6 ? 58 : 1);
         if (isIcmp)
         {
-            return QueryKind(bytes[l4], source.IsV6) is { } kind ? Make(Word(4), Word(4), kind) : null;
+            if (QueryKind(bytes[l4], source.IsV6) is not { } kind)
+            {
+                return null;
+            }
+
+            return IsRequest(bytes[l4], source.IsV6) == true ? Make(Word(4), 0, kind) : Make(0, Word(4), kind);
         }
 
         return protocol is 6 or 17 or 132 ? Make(Word(0), Word(2), 0) : Make(0, 0, 0);
@@ -28,6 +33,9 @@ internal static class ReferenceTuples
         (false, 0 or 14 or 16) or (true, 129) => false,
         _ => null,
     };
+
+    /// <summary>The type of the answer to a query.</summary>
+    public static byte AnswerTo(byte request) => request switch { 8 => 0, 128 => 129, _ => (byte)(request + 1) };
 
     private static int? QueryKind(byte type, bool isV6) => (isV6, type) switch
     {

@@ -45,7 +45,7 @@ internal sealed record ReferenceSteering(ReferenceWay? Way, DropReason Reason, b
                 return Drop(DropReason.UnknownDestinationMac);
             }
 
-            return peer.PrivateIps.Contains(packet.Destination)
+            return peer.PrivateIps.Contains(packet.Destination) || ReferenceTopology.ForwardsForOthers(peer)
                 ? Go(new ReferenceWay(eni, peer, null, vpc.Name, packet.Source, packet.Destination))
                 : Drop(DropReason.NoRoute);
         }

@@ -24,6 +24,7 @@ public sealed class RandomTraffic
     private readonly Queue<(string Port, byte[] Frame)> _pending = [];
     private TrafficPlan _plan;
     private TrafficNoise _noise;
+    private TrafficFragments _fragments;
     private TrafficConversation? _speaking;
     private bool _isDelivered;
     private (string Port, byte[] Frame)? _last;
@@ -34,6 +35,7 @@ public sealed class RandomTraffic
         _random = new Random(seed);
         _plan = new TrafficPlan(config, _random);
         _noise = new TrafficNoise(_plan, _random);
+        _fragments = new TrafficFragments(_plan, _random);
     }
 
     /// <summary>Goes on with a new configuration; conversations that run keep running.</summary>
@@ -41,6 +43,7 @@ public sealed class RandomTraffic
     {
         _plan = new TrafficPlan(config, _random);
         _noise = new TrafficNoise(_plan, _random);
+        _fragments = new TrafficFragments(_plan, _random);
     }
 
     /// <summary>Tells the generator of a frame that the switch sent for the last one.</summary>
@@ -92,10 +95,24 @@ public sealed class RandomTraffic
             return (last.Port, _noise.Mutate(last.Frame));
         }
 
-        return _random.Next(4000) == 0 && _plan.Flood() is { } flood ? Enqueue(flood.Port, flood.Frames)
-            : choice < 17 ? _noise.Any()
+        if (Burst() is { } burst)
+        {
+            return Enqueue(burst.Port, burst.Frames);
+        }
+
+        return choice < 17 ? _noise.Any()
             : Speak();
     }
+
+    /// <summary>Now and then many frames of one kind.</summary>
+    private (string Port, IReadOnlyList<byte[]> Frames)? Burst() => _random.Next(4000) switch
+    {
+        0 => _plan.Flood(),
+        1 => _plan.Storm(),
+        < 10 => _plan.HalfOpen(),
+        < 50 => _fragments.Datagram(),
+        _ => null,
+    };
 
     private (string Port, byte[] Frame) Speak()
     {
@@ -130,7 +147,7 @@ public sealed class RandomTraffic
     {
         if (_pending.Count > 0)
         {
-            return _random.Next(20_000);
+            return _random.Next(60) == 0 ? _random.Next(1_200_000_000) : _random.Next(20_000);
         }
 
         if (_random.Next(1000) == 0)
@@ -139,7 +156,7 @@ public sealed class RandomTraffic
             TimeSpan[] all =
             [
                 timeouts.TcpEstablished, timeouts.TcpTransient, timeouts.TcpClosing, timeouts.TcpReset, timeouts.Udp,
-                timeouts.UdpStream, timeouts.Icmp, timeouts.Other,
+                timeouts.UdpStream, timeouts.Icmp, timeouts.Other, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5),
             ];
             return (long)all[_random.Next(all.Length)].TotalNanoseconds + ((_random.Next(3) - 1) * 1_000_000L);
         }

@@ -19,11 +19,12 @@ internal sealed class TrafficConversation
     private readonly ushort _portB;
     private readonly byte _protocol;
     private int _at;
+    private readonly TrafficTcp _tcp;
     private uint _sequence = 1;
 
     private TrafficConversation(Random random, TrafficEnd a, TrafficEnd b, byte protocol)
     {
-        (_random, _a, _b, _protocol) = (random, a, b, protocol);
+        (_random, _a, _b, _protocol, _tcp) = (random, a, b, protocol, new TrafficTcp(random));
         _portA = (ushort)(40000 + random.Next(PortPool));
         _portB = Services[random.Next(Services.Length)];
         bool isV6 = a.Addresses.Source.IsV6;
@@ -36,7 +37,7 @@ internal sealed class TrafficConversation
     }
 
     /// <summary>A step: who sends, and what. The type is that of ICMP.</summary>
-    private sealed record Step(bool FromA, TcpBits Flags, byte Type, bool IsEmpty = false);
+    private sealed record Step(bool FromA, TcpBits Flags, byte Type, bool IsEmpty = false, TrafficTcpKind Kind = TrafficTcpKind.Usual);
 
     public bool IsOver => _at >= _script.Count;
 
@@ -89,17 +90,11 @@ internal sealed class TrafficConversation
         (ushort source, ushort destination) = step.FromA ? (_portA, _portB) : (_portB, _portA);
         _sequence += (uint)_random.Next(1500);
         ushort? checksum = _random.Next(40) == 0 ? (ushort)_random.Next(65536) : null;
+        int payload = step.IsEmpty ? 0 : PayloadLength();
         TcpBits flags = _random.Next(60) == 0 ? (TcpBits)_random.Next(4096) : step.Flags;
         builder = _protocol switch
         {
-            6 => builder.Tcp(source, destination, flags, tcp => tcp with
-            {
-                Sequence = _sequence,
-                Acknowledgment = flags.HasFlag(TcpBits.Ack) ? _sequence ^ 0x5555 : 0,
-                Window = (ushort)_random.Next(65536),
-                Checksum = checksum,
-                Options = flags.HasFlag(TcpBits.Syn) ? [2, 4, 5, 0xB4, 1, 3, 3, 7] : [],
-            }),
+            6 => builder.Tcp(source, destination, flags, tcp => _tcp.Number(tcp, step.FromA, step.Kind, payload) with { Checksum = checksum }),
             17 => builder.Udp(source, destination, udp => udp with
             {
                 Checksum = from.Addresses.Source.IsV6 || _random.Next(20) != 0 ? checksum : (ushort)0,
@@ -108,7 +103,7 @@ internal sealed class TrafficConversation
             1 or 58 => builder.Icmp(step.Type, (byte)(_random.Next(60) == 0 ? 1 : 0), ((uint)_portA << 16) | (_sequence & 0xFFFF)),
             _ => builder.Protocol(_protocol),
         };
-        return builder.Payload(step.IsEmpty ? 0 : PayloadLength()).Build();
+        return builder.Payload(payload).Build();
     }
 
     /// <summary>The IP header: plain mostly, with rare options, extension headers and TTLs.</summary>
@@ -189,28 +184,60 @@ internal sealed class TrafficConversation
     private List<Step> TcpScript()
     {
         const TcpBits SynAck = TcpBits.Syn | TcpBits.Ack;
-        List<Step> script = _random.Next(20) switch
+        const TcpBits RstAck = TcpBits.Rst | TcpBits.Ack;
+        List<Step> script = _random.Next(24) switch
         {
-            0 => [Bare(true, TcpBits.Syn), Bare(false, TcpBits.Rst | TcpBits.Ack), Bare(true, TcpBits.Syn)],
+            0 => [Bare(true, TcpBits.Syn), Bare(false, RstAck), Bare(true, TcpBits.Syn)],
             1 => [Bare(true, TcpBits.Syn), Bare(false, TcpBits.Syn), Bare(true, SynAck), Bare(false, SynAck), Bare(true, TcpBits.Ack)],
             2 => [Bare(true, TcpBits.Syn), Bare(false, SynAck), Bare(true, TcpBits.Syn), Bare(false, SynAck)],
             3 => [Bare(true, TcpBits.Ack), Bare(false, TcpBits.Ack)],
+            4 => [Bare(true, TcpBits.Syn), Bare(false, TcpBits.Syn), Bare(true, SynAck), Bare(false, TcpBits.Ack)],
+            5 => [Bare(true, TcpBits.Syn), New(true), Bare(false, SynAck), Bare(true, TcpBits.Ack)],
+            6 => [Bare(true, TcpBits.Syn), New(true), Bare(false, RstAck)],
+            7 => [Bare(true, TcpBits.Syn), Made(false, TcpBits.Ack, TrafficTcpKind.Challenge), Made(true, TcpBits.Rst, TrafficTcpKind.ResetByAck)],
             _ => [Bare(true, TcpBits.Syn), Bare(false, SynAck), Bare(true, TcpBits.Ack)],
         };
         for (int i = _random.Next(16); i > 0; i--)
         {
             TcpBits push = _random.Next(3) == 0 ? TcpBits.Psh : TcpBits.None;
-            script.Add(new Step(_random.Next(2) == 0, TcpBits.Ack | push, 0));
+            script.Add(new Step(_random.Next(2) == 0, TcpBits.Ack | push, 0, IsEmpty: _random.Next(3) == 0));
+            if (_random.Next(30) == 0)
+            {
+                TcpBits[] forged = [TcpBits.Rst, RstAck, TcpBits.Fin | TcpBits.Ack, TcpBits.Syn];
+                script.Add(Made(_random.Next(2) == 0, forged[_random.Next(forged.Length)], TrafficTcpKind.Forged));
+            }
+        }
+
+        if (_random.Next(5) == 0)
+        {
+            Reopen(script);
         }
 
         Close(script);
         if (_random.Next(4) == 0)
         {
             bool fromA = _random.Next(3) != 0;
-            script.AddRange([Bare(fromA, TcpBits.Syn), Bare(!fromA, SynAck), Bare(fromA, TcpBits.Ack)]);
+            script.AddRange([New(fromA), Made(!fromA, SynAck, TrafficTcpKind.NewSyn), Bare(fromA, TcpBits.Ack)]);
         }
 
         return script;
+    }
+
+    /// <summary>The opener has forgotten the connection and begins anew.</summary>
+    private void Reopen(List<Step> script)
+    {
+        const TcpBits RstAck = TcpBits.Rst | TcpBits.Ack;
+        Step data = new(_random.Next(2) == 0, TcpBits.Ack, 0);
+        script.AddRange(_random.Next(5) switch
+        {
+            0 => [New(true), Bare(false, RstAck)],
+            1 => [New(true), Made(false, TcpBits.Ack, TrafficTcpKind.Challenge), Made(true, TcpBits.Rst, TrafficTcpKind.ResetByAck)],
+            2 => [New(true), data, data],
+            3 => [Bare(true, TcpBits.Fin | TcpBits.Ack), Bare(false, TcpBits.Fin | TcpBits.Ack), New(true),
+                Made(false, TcpBits.Ack, TrafficTcpKind.Challenge), Made(true, TcpBits.Rst, TrafficTcpKind.ResetByAck)],
+            _ => (IEnumerable<Step>)
+                [New(true), Made(false, TcpBits.Syn | TcpBits.Ack, TrafficTcpKind.NewSyn), Bare(true, TcpBits.Ack), data, data with { FromA = !data.FromA }],
+        });
     }
 
     private void Close(List<Step> script)
@@ -227,6 +254,10 @@ internal sealed class TrafficConversation
                 [Bare(first, FinAck), Bare(!first, TcpBits.Ack), Bare(!first, FinAck), Bare(first, TcpBits.Ack)],
         });
     }
+
+    private static Step New(bool fromA) => Made(fromA, TcpBits.Syn, TrafficTcpKind.NewSyn);
+
+    private static Step Made(bool fromA, TcpBits flags, TrafficTcpKind kind) => new(fromA, flags, 0, IsEmpty: true, kind);
 
     private static Step Bare(bool fromA, TcpBits flags) => new(fromA, flags, 0, IsEmpty: true);
 }

@@ -18,7 +18,7 @@ internal sealed class TrafficNoise(TrafficPlan plan, Random random)
     private bool HasOutside => Config.Internet is not null;
 
     /// <summary>A frame of any kind.</summary>
-    public (string Port, byte[] Frame) Any() => random.Next(10) switch
+    public (string Port, byte[] Frame) Any() => random.Next(12) switch
     {
         0 or 1 => HasOutside && random.Next(3) == 0 ? ArpOutside() : ArpInside(),
         2 or 3 => HasOutside && random.Next(3) == 0 ? DiscoveryOutside() : DiscoveryInside(),
@@ -26,6 +26,8 @@ internal sealed class TrafficNoise(TrafficPlan plan, Random random)
         5 or 6 => OddAddresses(),
         7 => OddEthernet(),
         8 => StraySegment(),
+        9 => HasOutside ? Neighbor() : StraySegment(),
+        10 => Dhcp(),
         _ => HasOutside ? OddOutside() : OddAddresses(),
     };
 
@@ -75,6 +77,64 @@ internal sealed class TrafficNoise(TrafficPlan plan, Random random)
         byte[] error = PacketBuilder.Eth(own, back).Ip(self, sender, ttl)
             .IcmpError(plan.Pick(types), (byte)random.Next(5), frame, quote, 0, icmp => icmp with { Checksum = checksum }).Build();
         return (seen.Port, error);
+    }
+
+    /// <summary>A packet to an on-link host that nobody may know yet, or the word of such a host.</summary>
+    private (string Port, byte[] Frame) Neighbor()
+    {
+        List<IpPrefix> owns = [.. Config.Internet!.Addresses];
+        IpPrefix link = plan.Pick(owns);
+        IpAddress host = link.Network with { Bits = link.Network.Bits + (UInt128)(100 + random.Next(80)) };
+        var mac = new MacAddress(0x0200_0000_A000UL + (uint)random.Next(2));
+        if (random.Next(4) == 0)
+        {
+            IpAddress own = link.Address;
+            return (Outside, host.IsV6
+                ? PacketBuilder.Eth(mac, Config.Internet.Mac).IPv6(host, own, ip => ip with { HopLimit = 255 })
+                    .NeighborAdvertisement(host, mac, 0x60).Build()
+                : Frames.ArpReply(mac, host, Config.Internet.Mac, own));
+        }
+
+        EniConfig eni = plan.AnyEni();
+        FrameAddresses ends = new(eni.Mac, plan.GatewayMac, host.IsV6 ? V6Of(eni) : V4Of(eni), host);
+        return (eni.Name, random.Next(3) == 0
+            ? Frames.Tcp(ends, (ushort)(44_000 + random.Next(3)), 80, TcpBits.Syn)
+            : Frames.Udp(ends, (ushort)(44_000 + random.Next(3)), 53));
+    }
+
+    /// <summary>Questions of DHCP clients, good ones mostly.</summary>
+    private (string Port, byte[] Frame) Dhcp()
+    {
+        EniConfig eni = plan.AnyEni();
+        if (random.Next(3) == 0)
+        {
+            byte[] types = [1, 4, 6, 11, 3, 5, 8, 9, 12, 2];
+            byte[] message = [plan.Pick(types), 1, 2, 3, 0, 1, 0, 10, 0, 3, 0, 1, .. OnesComplement.BytesOf(eni.Mac)];
+            byte[] pairs = random.Next(4) == 0 ? [0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0] : [];
+            return (eni.Name, PacketBuilder.Eth(eni.Mac, new MacAddress(0x3333_0001_0002))
+                .IPv6(Frames.LinkLocal(eni.Mac), TestTopologies.Ip("ff02::1:2")).Udp(546, 547).Payload([.. message, .. pairs]).Build());
+        }
+
+        IpAddress own = V4Of(eni);
+        byte[] body = new byte[240];
+        (body[0], body[1], body[2], body[10]) = (1, 1, 6, (byte)(random.Next(2) * 0x80));
+        (random.Next(15) == 0 ? plan.AnyEni().Mac : eni.Mac).Write(body.AsSpan(28));
+        new byte[] { 99, 130, 83, 99 }.CopyTo(body, 236);
+        bool isBound = random.Next(4) == 0;
+        if (isBound)
+        {
+            own.Write(body.AsSpan(12));
+        }
+
+        byte kind = plan.Pick<byte>([1, 3, 3, 8, 7, 4]);
+        IpAddress wanted = random.Next(3) == 0 ? V4Of(plan.AnyEni()) : own;
+        byte[] options = [53, 1, kind, .. random.Next(2) == 0 && kind == 3 ? (byte[])[50, 4, .. OnesComplement.BytesOf(wanted)] : [], 255];
+        bool isUnicast = isBound && random.Next(2) == 0;
+        PacketBuilder ip = isUnicast
+            ? PacketBuilder.Eth(eni.Mac, plan.GatewayMac).IPv4(own, Router(eni, false))
+            : PacketBuilder.Eth(eni.Mac, MacAddress.Broadcast).IPv4(isBound ? own : default, TestTopologies.Ip("255.255.255.255"));
+        ushort? checksum = random.Next(20) == 0 ? (ushort)random.Next(3) : null;
+        return (eni.Name, ip.Udp(68, 67, udp => udp with { Checksum = checksum }).Payload([.. body, .. options]).Build());
     }
 
     private (string Port, byte[] Frame) ArpInside()

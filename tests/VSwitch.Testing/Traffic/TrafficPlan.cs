@@ -69,7 +69,27 @@ internal sealed class TrafficPlan
         return (isOutbound ? eni.Name : Outside, [.. Enumerable.Repeat(frame, FrameCount)]);
     }
 
-    private (TrafficEnd A, TrafficEnd B) Ends()
+    /// <summary>More packets that die at the router than it tells of in a second.</summary>
+    public (string Port, IReadOnlyList<byte[]> Frames) Storm()
+    {
+        const int FrameCount = 130;
+        (TrafficEnd from, TrafficEnd _) = Ends();
+        return (from.Port, [.. Enumerable.Repeat(Frames.Begin(from.Addresses, 1).Udp(40000, 1000).Payload(20).Build(), FrameCount)]);
+    }
+
+    /// <summary>More beginnings of connections than an ENI's share in a small table.</summary>
+    public (string Port, IReadOnlyList<byte[]> Frames) HalfOpen()
+    {
+        (TrafficEnd from, TrafficEnd _) = Ends();
+        bool isTcp = _random.Next(2) == 0;
+        int first = 43_000 + _random.Next(64);
+        return (from.Port, [.. Enumerable.Range(first, 10 + _random.Next(40)).Select(port => isTcp
+            ? Frames.Tcp(from.Addresses, (ushort)port, 80, TcpBits.Syn)
+            : Frames.Udp(from.Addresses, (ushort)port, 1000))]);
+    }
+
+    /// <summary>Two ends that could reach each other if the rules let them.</summary>
+    public (TrafficEnd A, TrafficEnd B) Ends()
     {
         while (true)
         {

@@ -1,3 +1,4 @@
+using VSwitch.ControlPlane.Config;
 using VSwitch.Testing;
 using VSwitch.Wire;
 using static VSwitch.Testing.PacketAssert;
@@ -217,6 +218,11 @@ internal static class ReferenceLocalRows
                     .IPv6(Ip(Web6), Ip(App6), ip => ip with { HopLimit = 255 }).Icmp(134, 0).Payload(8).Build(),
                 "dropped unsupported-protocol")),
         Row("router solicitation",
+            In("web",
+                PacketBuilder.Eth(MacOf("web"), MacOf("app"))
+                    .IPv6(Ip(Web6), Ip(App6), ip => ip with { HopLimit = 255 }).Icmp(133, 0).Build(), "answered web")),
+        Row("router solicitation where DHCP is off",
+            Rich with { Vpcs = [.. Rich.Vpcs.Select(vpc => vpc with { Dhcp = new DhcpConfig { Enabled = false } })] },
             In("web",
                 PacketBuilder.Eth(MacOf("web"), MacOf("app"))
                     .IPv6(Ip(Web6), Ip(App6), ip => ip with { HopLimit = 255 }).Icmp(133, 0).Build(), "consumed")),

@@ -7,7 +7,8 @@ using VSwitch.Wire;
 namespace VSwitch.Tests.Testing;
 
 /// <summary>One frame of a row and what must become of it: "forwarded PORT", "answered PORT", "consumed", "dropped REASON" or
-/// "dropped REASON + PORT" where the switch also says something.</summary>
+/// "dropped REASON + PORT" where the switch also says something, "held" or "held + PORT"; then, for each frame that was held
+/// before and ended now, " | PORT forwarded" or " | PORT dropped REASON".</summary>
 public sealed record RowStep(string Port, byte[] Frame, string Verdict, long AtMs, PacketCheck[] Checks, byte[]? Exactly = null);
 
 /// <summary>A row of the table of packets: description, packets in, verdict, packets out.</summary>
@@ -57,14 +58,21 @@ internal static class RowWords
     public static ReferenceRow ChangedRow(string description, SwitchConfig then, int at, params RowStep[] steps) =>
         new(description, Rich, steps, then, at);
 
-    /// <summary>The verdict as the rows write it.</summary>
-    public static string VerdictOf(ReferenceOutcome outcome) => outcome.Kind switch
+    /// <summary>The verdict as the rows write it: what became of the frame, then of frames that were held before.</summary>
+    public static string VerdictOf(ReferenceOutcome outcome) =>
+        VerdictOf(outcome.Kind, outcome.DropReason, outcome.Sent) + string.Concat(outcome.Ends.Select(end => $" | {WordsOf(end)}"));
+
+    private static string VerdictOf(OutcomeKind kind, DropReason reason, IReadOnlyList<(string Port, byte[] Frame)> sent) => kind switch
     {
-        OutcomeKind.Dropped when outcome.Sent.Count > 0 => $"dropped {outcome.DropReason.Name()} + {outcome.Sent[0].Port}",
-        OutcomeKind.Dropped => $"dropped {outcome.DropReason.Name()}",
+        OutcomeKind.Dropped when sent.Count > 0 => $"dropped {reason.Name()} + {sent[0].Port}",
+        OutcomeKind.Dropped => $"dropped {reason.Name()}",
         OutcomeKind.Consumed => "consumed",
-        OutcomeKind.Forwarded => $"forwarded {outcome.Sent[0].Port}",
-        OutcomeKind.Answered => $"answered {outcome.Sent[0].Port}",
-        _ => outcome.Kind.ToString(),
+        OutcomeKind.Forwarded => $"forwarded {sent[0].Port}",
+        OutcomeKind.Answered => $"answered {sent[0].Port}",
+        _ => sent.Count > 0 ? $"held + {sent[0].Port}" : "held",
     };
+
+    private static string WordsOf(HeldEnd end) => end.Kind == OutcomeKind.Dropped
+        ? $"{end.Port} dropped {end.DropReason.Name()}"
+        : $"{end.Port} {end.Kind.ToString().ToLowerInvariant()}";
 }

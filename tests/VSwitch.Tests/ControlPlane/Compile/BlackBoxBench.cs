@@ -43,8 +43,8 @@ internal static class BlackBoxBench
           - { name: default2, vpc: vpc2, egress: [] }
         enis:
           - { name: A, subnet: one, mac: "02:00:00:00:01:0a", privateIps: [10.1.0.10, "fd00:1:0:1::a", 10.1.0.110], securityGroups: [default1] }
-          - { name: B, subnet: one, mac: "02:00:00:00:01:0b", privateIps: [10.1.0.11, "fd00:1:0:1::b"], securityGroups: [default1], tcp: loose }
-          - { name: C, subnet: two, mac: "02:00:00:00:01:0c", privateIps: [10.1.1.10], securityGroups: [default1], mtu: 9000 }
+          - { name: B, subnet: one, mac: "02:00:00:00:01:0b", privateIps: [10.1.0.11, "fd00:1:0:1::b"], securityGroups: [default1], tcp: loose, sourceDestCheck: false }
+          - { name: C, subnet: two, mac: "02:00:00:00:01:0c", privateIps: [10.1.1.10], securityGroups: [default1], mtu: 9000, sourceDestCheck: false }
           - { name: D, subnet: three, mac: "02:00:00:00:02:0a", privateIps: [10.1.0.10], securityGroups: [default2] }
           - { name: E, subnet: three, mac: "02:00:00:00:02:0b", privateIps: [10.1.0.11], securityGroups: [default2] }
         elasticIps:

@@ -94,4 +94,56 @@ public unsafe class NumberDirectoryTests
         Assert.True(numbers.ReleasePort("eni7"));
         Assert.Equal(7, numbers.PortOf("one more"));
     }
+
+    [Fact]
+    public void A_name_that_one_snapshot_did_without_is_another_in_the_next()
+    {
+        var numbers = new NumberDirectory();
+        SwitchConfig config = BlackBoxBench.Config();
+        Assert.Equal(1u, SnapshotCompiler.Compile(config, numbers).Version);
+        SnapshotCompiler.Compile(config, numbers);
+        SnapshotCompiler.Compile(config with { Enis = [.. config.Enis.Take(3)], Vpcs = [config.Vpcs[0]], ElasticIps = [] }, numbers);
+        ForwardingSnapshot back = SnapshotCompiler.Compile(config, numbers);
+        Assert.Equal(4u, back.Version);
+        Assert.Equal([1u, 1u, 1u, 4u, 4u], Enumerable.Range(1, 5).Select(back.PortSince));
+        Assert.Equal([1u, 4u], back.Vpcs.Skip(1).Select(v => v.Since));
+
+        // A number that changes hands is the new holder's since it has it.
+        Assert.True(numbers.ReleasePort("A"));
+        ForwardingSnapshot other = SnapshotCompiler.Compile(
+            config with { Enis = [config.Enis[0] with { Name = "Z" }, .. config.Enis.Skip(1)], ElasticIps = [] }, numbers);
+        Assert.Equal(("Z", 5u, 1u), (other.PortNames[1], other.PortSince(1), other.PortSince(2)));
+    }
+
+    [Fact]
+    public void Rules_have_changed_when_their_text_has_and_a_copy_leaves_the_original_alone()
+    {
+        var numbers = new NumberDirectory();
+        numbers.BeginVersion();
+        int group = numbers.GroupOf("g");
+        Assert.Equal(1u, numbers.NoteRules("g", "x"));
+        numbers.BeginVersion();
+        numbers.GroupOf("g");
+        Assert.Equal(1u, numbers.NoteRules("g", "x"));
+
+        NumberDirectory tried = numbers.Copy();
+        tried.BeginVersion();
+        Assert.Equal(group, tried.GroupOf("g"));
+        Assert.Equal(3u, tried.NoteRules("g", "y"));
+        Assert.Equal(group + 1, tried.GroupOf("h"));
+        Assert.True(tried.ReleaseGroup("g"));
+        Assert.Equal(group, tried.GroupOf("i"));
+
+        Assert.Equal((2u, group), (numbers.Version, numbers.GroupOf("g")));
+        numbers.BeginVersion();
+        numbers.GroupOf("g");
+        Assert.Equal(1u, numbers.NoteRules("g", "x"));
+        Assert.Equal(group + 1, numbers.GroupOf("z"));
+
+        // A group that was gone for a while has changed, whatever its text.
+        numbers.BeginVersion();
+        numbers.BeginVersion();
+        numbers.GroupOf("g");
+        Assert.Equal(5u, numbers.NoteRules("g", "x"));
+    }
 }

@@ -22,7 +22,7 @@ public unsafe class SnapshotCompilerTests
         Assert.Equal(0x0200_0073_7602UL, Bench.Enis[0].Mac);
         Assert.Equal(0x0A01_0000_0002UL, Bench.Enis[1].Mac);
         Assert.Equal(EniFlags.Exists, Bench.Enis[1].Flags);
-        Assert.Equal(EniFlags.Exists | EniFlags.TcpLoose, Bench.Enis[2].Flags);
+        Assert.Equal(EniFlags.Exists | EniFlags.TcpLoose | EniFlags.Transit, Bench.Enis[2].Flags);
         Assert.Equal([1500, 1500, 1500, 9000, 1500, 1500], Enumerable.Range(0, 6).Select(p => (int)Bench.Enis[p].MtuBytes));
         Assert.Equal([0, 1, 1, 1, 2, 2], Enumerable.Range(0, 6).Select(p => (int)Bench.Enis[p].Vpc));
         Assert.Equal(

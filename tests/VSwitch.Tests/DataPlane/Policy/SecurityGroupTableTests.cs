@@ -81,7 +81,7 @@ public class SecurityGroupTableTests
         var builder = new SecurityGroupTableBuilder();
         for (int i = 0; i < 5000; i++)
         {
-            int rule = builder.AddRule($"rule {i}");
+            int rule = builder.AddRule(0, i, $"rule {i}");
             builder.AddRuleSet([LinearRules.BoxOf(new PlainRule(6, IpPrefix.Parse("0.0.0.0/0"), 80, 80), rule)]);
         }
 

@@ -1,0 +1,41 @@
+using System.Globalization;
+using VSwitch.ControlPlane.Config;
+
+namespace VSwitch.ControlPlane.Compile;
+
+/// <summary>What a rule says, in words and in ranges: the same for groups and for network ACLs.</summary>
+internal static class RuleText
+{
+    private const byte Icmp = 1;
+    private const byte Icmp6 = 58;
+
+    /// <summary>ICMP is IPv4's and ICMPv6 is IPv6's: such a rule names no address of the other family.</summary>
+    public static bool IsOtherFamily(RuleConfig rule, bool isV6) => rule.Protocol == (isV6 ? Icmp : Icmp6);
+
+    /// <summary>Ports, or ICMP types * 256 + codes; one range of all when the rule names none.</summary>
+    public static IReadOnlyList<PortRange> SelectorsOf(RuleConfig rule) =>
+        rule.IcmpType is byte type
+            ? [new PortRange((ushort)((type << 8) | (rule.IcmpCode ?? 0)), (ushort)((type << 8) | (rule.IcmpCode ?? 255)))]
+        : rule.Ports.Count > 0 ? rule.Ports
+        : [new PortRange(0, ushort.MaxValue)];
+
+    /// <summary>"tcp 80,443 from 0.0.0.0/0".</summary>
+    public static string Of(RuleConfig rule, bool isEgress)
+    {
+        string protocol = rule.Protocol switch
+        {
+            null => "all",
+            1 => "icmp",
+            6 => "tcp",
+            17 => "udp",
+            58 => "icmpv6",
+            132 => "sctp",
+            byte number => number.ToString(CultureInfo.InvariantCulture),
+        };
+        string selectors = rule.IcmpType is byte type
+            ? $"type {type}{(rule.IcmpCode is byte code ? $" code {code}" : "")}"
+            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
+        string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
+        return $"{protocol}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {peer}";
+    }
+}

@@ -1,0 +1,75 @@
+using VSwitch.ControlPlane.Compile;
+using VSwitch.ControlPlane.Config;
+
+namespace VSwitch.Live;
+
+/// <summary>Names that changes of the configuration removed. Their numbers rest until no worker, hand-over ring or list of held
+/// packets can know them any more, and are then free for new names. (Connections may outlive the rest: they tell the holders
+/// of a number apart by the version of the snapshot.)</summary>
+internal sealed class RestingNumbers(TimeProvider time)
+{
+    /// <summary>Packets are held for a second at most.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<(Kind Kind, string Name), long> _removedAt = [];
+
+    private enum Kind
+    {
+        Eni,
+        Vpc,
+        ElasticIp,
+        Group,
+    }
+
+    /// <summary>Releases the numbers that have rested; <see cref="Commit"/> makes it final.</summary>
+    /// <returns>Token buckets that nobody has now.</returns>
+    public IReadOnlyList<int> Release(NumberDirectory numbers)
+    {
+        var buckets = new List<int>();
+        foreach ((Kind kind, string name) in Rested())
+        {
+            switch (kind)
+            {
+                case Kind.Eni:
+                    numbers.ReleasePort(name);
+                    break;
+                case Kind.Vpc:
+                    numbers.ReleaseVpc(name);
+                    break;
+                case Kind.Group:
+                    numbers.ReleaseGroup(name);
+                    break;
+                default:
+                    buckets.AddRange(numbers.BucketsOf(name));
+                    numbers.ReleaseBuckets(name);
+                    break;
+            }
+        }
+
+        return buckets;
+    }
+
+    /// <summary>Notes a change that is in force: what it removed rests from now on, what it brought back does not.</summary>
+    public void Commit(SwitchConfig before, SwitchConfig after)
+    {
+        HashSet<(Kind, string)> now = NamesOf(after);
+        foreach ((Kind, string) name in Rested().Concat(_removedAt.Keys.Where(now.Contains)).ToList())
+        {
+            _removedAt.Remove(name);
+        }
+
+        foreach ((Kind, string) name in NamesOf(before).Except(now))
+        {
+            _removedAt[name] = time.GetTimestamp();
+        }
+    }
+
+    private List<(Kind Kind, string Name)> Rested() =>
+        [.. _removedAt.Where(r => time.GetElapsedTime(r.Value) >= Rest).Select(r => r.Key)];
+
+    private static HashSet<(Kind, string)> NamesOf(SwitchConfig config) =>
+    [
+        .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
+        .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
+    ];
+}
