@@ -104,9 +104,8 @@ public static unsafe class TcpWindows
         bool countsAck = segment.HasAck && !(isReset && segment.Acknowledgment == 0);
         uint ack = countsAck ? segment.Acknowledgment : e->End[r];
         uint sack = countsAck && (e->Marks & Of(TcpMarks.SackPermitted, r)) != 0 ? segment.SackEdge() : ack;
-        bool answersSyn = isReset && segment.Sequence == 0 && e->State == FlowState.TcpSynSent;
-        uint sequence = answersSyn ? e->End[d] : segment.Sequence;
-        uint end = answersSyn ? e->End[d] : segment.End;
+        uint sequence = segment.Sequence;
+        uint end = segment.End;
         if (segment.IsCut && (int)(e->MaxEnd[d] - end) > 0)
         {
             end = e->MaxEnd[d];
