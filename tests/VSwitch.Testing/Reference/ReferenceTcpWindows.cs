@@ -143,6 +143,7 @@ internal sealed record ReferenceTcpTrack
         else
         {
             SetFromMidStream(track.Opener, segment);
+            track.Opener.MaxAck = segment.Ack;
             (track.Responder.End, track.Responder.MaxEnd) = (segment.Ack, segment.Ack);
             (track.Opener.SackPermitted, track.Responder.SackPermitted) = (true, true);
         }
@@ -298,7 +299,6 @@ internal sealed class ReferenceTcpJudge
 
     private ReferenceVerdict Reset()
     {
-        uint ack = Acknowledged().Ack;
         if (!_isOriginal && _segment.IsAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
         {
             bool isOnlyAnswer = _track.State == ReferenceTcpState.SynSent;
@@ -310,7 +310,7 @@ internal sealed class ReferenceTcpJudge
         {
             if (!_isOriginal)
             {
-                return _segment.IsAck && AcknowledgesSyn(ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
+                return _segment.IsAck && AcknowledgesSyn(_segment.Ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
             }
 
             if (_track.ChallengeAck == _segment.Sequence)
@@ -365,7 +365,12 @@ internal sealed class ReferenceTcpJudge
             return Unmoved();
         }
 
-        MoveWindows(end, ack, sack);
+        // A SYN alone begins its own side and moves nothing of the other.
+        if (_kind != ReferenceTcpClass.Syn)
+        {
+            MoveWindows(end, ack, sack);
+        }
+
         _track.RememberedSyn = null;
         _track.IsSimultaneous |= next == ReferenceTcpState.SynSent2;
         bool isReplyAck = !_isOriginal && _kind == ReferenceTcpClass.Ack;

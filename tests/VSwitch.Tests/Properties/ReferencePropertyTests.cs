@@ -56,7 +56,7 @@ public class ReferencePropertyTests(ITestOutputHelper output)
             if (OutcomeComparison.Difference(next.Port, expected, seen) is { } difference)
             {
                 Assert.Fail(
-                    $"{difference}\nframe {i} on {next.Port}: {Convert.ToHexString(next.Frame)}{history.Of(next.Frame)}\n  now {next.Port}: {FrameHistory.Describe(next.Frame)}");
+                    $"{difference}\nframe {i} on {next.Port}: {Convert.ToHexString(next.Frame)}{history.Of(next.Frame)}\n  now {nowNs / 1_000_000 % 10_000_000} ms, {reference.ConnectionCount} and {real.ConnectionCount} connections, {next.Port}: {FrameHistory.Describe(next.Frame)}");
             }
 
             history.Add(nowNs, next.Port, next.Frame, expected);
