@@ -204,6 +204,9 @@ internal sealed class ReferenceTcpJudge
     /// <summary>a is behind b; 2^31 apart is undefined (RFC 1982 3.2).</summary>
     private static bool After(uint a, uint b) => (int)(a - b) > 0;
 
+    /// <summary>a is behind b, or 2^31 from it: what windows never allow.</summary>
+    private static bool Beyond(uint a, uint b) => (int)(a - b - 1) >= 0;
+
     private static uint Later(uint a, uint b) => After(b, a) ? b : a;
 
     private ReferenceVerdict Decide()
@@ -331,7 +334,8 @@ internal sealed class ReferenceTcpJudge
     {
         bool isAnew = _segment.IsSyn && After(_segment.End, _sender.End) &&
             state is ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
-        if (_segment.IsSyn && (_sender.MaxWin == 0 || isAnew))
+        bool isSet = _segment.IsSyn && (_sender.MaxWin == 0 || isAnew);
+        if (isSet)
         {
             ReferenceTcpTrack.SetFromSyn(_sender, _segment);
         }
@@ -365,8 +369,8 @@ internal sealed class ReferenceTcpJudge
             return Unmoved();
         }
 
-        // A SYN alone begins its own side and moves nothing of the other.
-        if (_kind != ReferenceTcpClass.Syn)
+        // A SYN alone that begins its own side moves nothing of the other.
+        if (_kind != ReferenceTcpClass.Syn || !isSet)
         {
             MoveWindows(end, ack, sack);
         }
@@ -398,8 +402,8 @@ internal sealed class ReferenceTcpJudge
     {
         bool isNew = _receiver.MaxWin == 0 || After(end, _sender.End - _receiver.MaxWin - 1);
         bool isAckNew = _receiver.MaxWin == 0 || After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
-        bool isAckSent = _receiver.MaxWin == 0 || !After(sack, _receiver.End);
-        if (After(sequence, _sender.MaxEnd))
+        bool isAckSent = _receiver.MaxWin == 0 || !Beyond(sack, _receiver.End);
+        if (Beyond(sequence, _sender.MaxEnd))
         {
             bool isLittle = _receiver.MaxWin != 0 && end - _sender.MaxEnd < _receiver.MaxWin;
             return isLittle && isNew && isAckNew && isAckSent ? Place.LittleOver : Place.Outside;

@@ -167,7 +167,7 @@ internal static class ReferenceTcpRows
                 Reply(Ack, 90_001, 70_501, Back), Out(Ack, 1, 1, There, 10), Reply(Ack, 200_000, 70_501, Refused),
             ]),
         Row("a SYN into an open connection, and a RST of who remembers nothing",
-            [.. Open(), Out(Syn, 70_000, 0, There), Reply(RstAck, 0, 70_001, Back), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
+            [.. Open(), Out(Syn, 70_000, 0, There), Reply(RstAck, 0, 70_001, Back), Out(FinAck, 1, 1, There), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
         Row("a SYN into an open connection is forgotten by data",
             [.. Open(), Out(Syn, 70_000, 0, There), Reply(Ack, 1, 1, Back, 10), Reply(RstAck, 11, 70_001, Refused), Reply(Ack, 11, 1, Back)]),
         Row("a challenge ACK in LAST_ACK does not end the connection",
