@@ -16,7 +16,10 @@ namespace VSwitch.Testing;
 /// switch's words.</summary>
 public sealed class SwitchUnderTest : IDisposable
 {
+    private const string RemovedPort = "(removed)";
+
     private readonly NumberDirectory _numbers = new();
+    private readonly Dictionary<int, string> _names = [];
     private readonly SwitchShared _shared;
     private readonly DropLog _drops = new();
     private readonly List<(string Port, byte[] Frame)> _sent = [];
@@ -84,7 +87,7 @@ public sealed class SwitchUnderTest : IDisposable
             Add(reasons.Count, OutcomeKind.Dropped, n => reasons[n]);
 
             void Add(long count, OutcomeKind kind, Func<int, DropReason> reason) =>
-                ends.AddRange(Enumerable.Range(0, (int)count).Select(n => new HeldEnd(Snapshot.PortNames[at], kind, reason(n))));
+                ends.AddRange(Enumerable.Range(0, (int)count).Select(n => new HeldEnd(_names[at], kind, reason(n))));
         }
 
         HeldEnd own = ends.Find(end => end.Port == port) ?? new HeldEnd(port, OutcomeKind.Held, DropReason.None);
@@ -110,8 +113,22 @@ public sealed class SwitchUnderTest : IDisposable
         _shared.Dispose();
     }
 
-    private IPacketDevice?[] DevicesOf() => [.. Snapshot.PortNames.Select(name =>
-        new MemoryDevice(name, frame => _sent.Add((name, frame.ToArray()))))];
+    /// <summary>A device a port; ports whose ENI is gone have none any more, and keep their name for what of them was held.</summary>
+    private IPacketDevice?[] DevicesOf()
+    {
+        var devices = new IPacketDevice?[Snapshot.PortNames.Length];
+        for (int i = 0; i < devices.Length; i++)
+        {
+            string name = Snapshot.PortNames[i];
+            if (name != RemovedPort)
+            {
+                _names[i] = name;
+                devices[i] = new MemoryDevice(name, frame => _sent.Add((name, frame.ToArray())));
+            }
+        }
+
+        return devices;
+    }
 
     private sealed unsafe class DropLog : IDropObserver
     {

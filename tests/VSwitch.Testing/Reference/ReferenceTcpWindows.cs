@@ -143,6 +143,7 @@ internal sealed record ReferenceTcpTrack
         else
         {
             SetFromMidStream(track.Opener, segment);
+            track.Opener.MaxAck = segment.Ack;
             (track.Responder.End, track.Responder.MaxEnd) = (segment.Ack, segment.Ack);
             (track.Opener.SackPermitted, track.Responder.SackPermitted) = (true, true);
         }
@@ -202,6 +203,9 @@ internal sealed class ReferenceTcpJudge
 
     /// <summary>a is behind b; 2^31 apart is undefined (RFC 1982 3.2).</summary>
     private static bool After(uint a, uint b) => (int)(a - b) > 0;
+
+    /// <summary>a is behind b, or 2^31 from it: what windows never allow.</summary>
+    private static bool Beyond(uint a, uint b) => (int)(a - b - 1) >= 0;
 
     private static uint Later(uint a, uint b) => After(b, a) ? b : a;
 
@@ -298,7 +302,6 @@ internal sealed class ReferenceTcpJudge
 
     private ReferenceVerdict Reset()
     {
-        uint ack = Acknowledged().Ack;
         if (!_isOriginal && _segment.IsAck && _track.RememberedSyn is { } syn && _segment.Ack == syn.End)
         {
             bool isOnlyAnswer = _track.State == ReferenceTcpState.SynSent;
@@ -310,7 +313,7 @@ internal sealed class ReferenceTcpJudge
         {
             if (!_isOriginal)
             {
-                return _segment.IsAck && AcknowledgesSyn(ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
+                return _segment.IsAck && AcknowledgesSyn(_segment.Ack) ? Moved(ReferenceTcpState.Close) with { Ends = true } : ReferenceVerdict.Invalid;
             }
 
             if (_track.ChallengeAck == _segment.Sequence)
@@ -331,7 +334,8 @@ internal sealed class ReferenceTcpJudge
     {
         bool isAnew = _segment.IsSyn && After(_segment.End, _sender.End) &&
             state is ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
-        if (_segment.IsSyn && (_sender.MaxWin == 0 || isAnew))
+        bool isSet = _segment.IsSyn && (_sender.MaxWin == 0 || isAnew);
+        if (isSet)
         {
             ReferenceTcpTrack.SetFromSyn(_sender, _segment);
         }
@@ -365,7 +369,12 @@ internal sealed class ReferenceTcpJudge
             return Unmoved();
         }
 
-        MoveWindows(end, ack, sack);
+        // A SYN alone that begins its own side moves nothing of the other.
+        if (_kind != ReferenceTcpClass.Syn || !isSet)
+        {
+            MoveWindows(end, ack, sack);
+        }
+
         _track.RememberedSyn = null;
         _track.IsSimultaneous |= next == ReferenceTcpState.SynSent2;
         bool isReplyAck = !_isOriginal && _kind == ReferenceTcpClass.Ack;
@@ -393,8 +402,8 @@ internal sealed class ReferenceTcpJudge
     {
         bool isNew = _receiver.MaxWin == 0 || After(end, _sender.End - _receiver.MaxWin - 1);
         bool isAckNew = _receiver.MaxWin == 0 || After(sack, _receiver.End - Math.Max(_sender.MaxWin, LeastAckWindow) - 1);
-        bool isAckSent = _receiver.MaxWin == 0 || !After(sack, _receiver.End);
-        if (After(sequence, _sender.MaxEnd))
+        bool isAckSent = _receiver.MaxWin == 0 || !Beyond(sack, _receiver.End);
+        if (Beyond(sequence, _sender.MaxEnd))
         {
             bool isLittle = _receiver.MaxWin != 0 && end - _sender.MaxEnd < _receiver.MaxWin;
             return isLittle && isNew && isAckNew && isAckSent ? Place.LittleOver : Place.Outside;

@@ -51,12 +51,17 @@ public class ReferencePropertyTests(ITestOutputHelper output)
 
             TrafficFrame next = traffic.Next();
             nowNs += next.DeltaNs;
+            if (!real.HasPort(next.Port))
+            {
+                continue;
+            }
+
             ReferenceOutcome expected = reference.Receive(next.Port, next.Frame, nowNs);
             ReferenceOutcome seen = real.Receive(next.Port, next.Frame, nowNs);
             if (OutcomeComparison.Difference(next.Port, expected, seen) is { } difference)
             {
                 Assert.Fail(
-                    $"{difference}\nframe {i} on {next.Port}: {Convert.ToHexString(next.Frame)}{history.Of(next.Frame)}\n  now {next.Port}: {FrameHistory.Describe(next.Frame)}");
+                    $"{difference}\nframe {i} on {next.Port}: {Convert.ToHexString(next.Frame)}{history.Of(next.Frame)}\n  now {nowNs / 1_000_000 % 10_000_000} ms, {reference.ConnectionCount} and {real.ConnectionCount} connections, {next.Port}: {FrameHistory.Describe(next.Frame)}");
             }
 
             history.Add(nowNs, next.Port, next.Frame, expected);

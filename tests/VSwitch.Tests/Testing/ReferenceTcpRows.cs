@@ -78,14 +78,22 @@ internal static class ReferenceTcpRows
 
     private static IEnumerable<ReferenceRow> Windows() =>
     [
-        Row("data up to the window's edge and not a byte further begun",
-            [.. Open(), Out(Ack, 1, 1, There, 1000), Out(Ack, 1001, 1, There, 10), Out(Ack, 1012, 1, Refused, 10)]),
+        Row("data up to the window's edge, a little over it, and no more",
+            [
+                .. Open(), Out(Ack, 1, 1, There, 1000), Out(Ack, 1001, 1, There, 10), Out(Ack, 2001, 1, Refused, 10),
+                Out(Ack, 2000, 1, There, 10),
+            ]),
+        Row("what is a little over moves its sender's end alone",
+            [
+                .. Open(), Out(FinAck, 1500, 1, There), Reply(Ack, 1, 1502, Refused), Reply(Ack, 1, 1501, Back),
+                Out(Ack, 1501, 1, There).At(200_000),
+            ]),
         Row("an acknowledgement of what was not sent",
             [.. Open(), Reply(Ack, 1, 2, Refused), Out(Ack, 1, 1, There, 100), Reply(Ack, 1, 101, Back), Reply(Ack, 1, 102, Refused)]),
         Row("an acknowledgement opens the window",
             [
-                .. Open(), Out(Ack, 1, 1, There, 1000), Out(Ack, 1002, 1, Refused, 10), Reply(Ack, 1, 1001, Back),
-                Out(Ack, 1002, 1, There, 10),
+                .. Open(), Out(Ack, 1, 1, There, 1000), Out(Ack, 2001, 1, Refused, 10), Reply(Ack, 1, 1001, Back),
+                Out(Ack, 2001, 1, There, 10),
             ]),
         Row("retransmitted data passes", [.. Open(), Out(Ack, 1, 1, There, 900), Reply(Ack, 1, 901, Back), Out(Ack, 1, 1, There, 900)]),
         Row("an old FIN does not move the state",
@@ -96,7 +104,7 @@ internal static class ReferenceTcpRows
         Row("a window of 0 lets one byte probe",
             [
                 .. Open(), Out(Ack, 1, 1, There, 1000), Reply(Ack, 1, 1001, Back, window: 0), Out(Ack, 1001, 1, There, 1),
-                Out(Ack, 1003, 1, Refused, 1),
+                Out(Ack, 2500, 1, Refused, 1),
             ]),
     ];
 
@@ -108,25 +116,25 @@ internal static class ReferenceTcpRows
         return
         [
             Row("a scaled window",
-                [.. Open(scale), Reply(Ack, 1, 1, Back), Out(Ack, 16001, 1, There), Out(Ack, 16002, 1, Refused)]),
+                [.. Open(scale), Reply(Ack, 1, 1, Back), Out(Ack, 16001, 1, There), Out(Ack, 32_001, 1, Refused)]),
             Row("a SYN's own window is not scaled",
-                [Out(Syn, 0, 0, There, options: scale), Reply(SynAck, 0, 1, Back, options: scale), Out(Ack, 1002, 1, Refused)]),
+                [Out(Syn, 0, 0, There, options: scale), Reply(SynAck, 0, 1, Back, options: scale), Out(Ack, 2500, 1, Refused)]),
             Row("one scale alone does not count",
-                [.. Open(scale, []), Reply(Ack, 1, 1, Back), Out(Ack, 1001, 1, There), Out(Ack, 1002, 1, Refused)]),
+                [.. Open(scale, []), Reply(Ack, 1, 1, Back), Out(Ack, 1001, 1, There), Out(Ack, 2001, 1, Refused)]),
             Row("a scale of more than 14 is 14",
-                [.. Open(tooLarge), Reply(Ack, 1, 1, Back), Out(Ack, 16_384_001, 1, There), Out(Ack, 16_384_002, 1, Refused)]),
+                [.. Open(tooLarge), Reply(Ack, 1, 1, Back), Out(Ack, 16_384_001, 1, There), Out(Ack, 32_768_001, 1, Refused)]),
             Row("an option that is cut short is none",
-                [.. Open(scale, [1, 1, 3, 9]), Reply(Ack, 1, 1, Back), Out(Ack, 1002, 1, Refused)]),
+                [.. Open(scale, [1, 1, 3, 9]), Reply(Ack, 1, 1, Back), Out(Ack, 2001, 1, Refused)]),
             Row("SACK counts when it was permitted",
                 [
                     .. Open(permitted), Out(Ack, 1, 1, There, 500), Out(Ack, 501, 1, There, 500),
                     Reply(Ack, 1, 1, Back, options: Sack(501, 1001)), Out(Ack, 2001, 1, There),
-                    Out(Ack, 2002, 1, Refused), Reply(Ack, 1, 1, Refused, options: Sack(501, 2002)),
+                    Out(Ack, 4001, 1, Refused), Reply(Ack, 1, 1, Refused, options: Sack(501, 2002)),
                 ]),
             Row("SACK does not count when it was not",
                 [
                     .. Open(), Out(Ack, 1, 1, There, 500), Out(Ack, 501, 1, There, 500),
-                    Reply(Ack, 1, 1, Back, options: Sack(501, 3001)), Out(Ack, 1002, 1, Refused),
+                    Reply(Ack, 1, 1, Back, options: Sack(501, 3001)), Out(Ack, 2001, 1, Refused),
                 ]),
         ];
     }
@@ -135,7 +143,7 @@ internal static class ReferenceTcpRows
     [
         Row("an exact RST closes", [.. Open(), Reply(Rst, 1, 0, Back), Out(Syn, 9000, 0, There), Out(Ack, 9001, 1, Refused)]),
         Row("a RST below what was acknowledged is refused", [.. Open(), Reply(Rst, 0, 0, Refused), Out(Ack, 1, 1, There)]),
-        Row("a RST beyond the window is refused", [.. Open(), Reply(Rst, 1002, 0, Refused), Out(Ack, 1, 1, There)]),
+        Row("a RST beyond the window is refused", [.. Open(), Reply(Rst, 2001, 0, Refused), Out(Ack, 1, 1, There)]),
         Row("an inexact RST inside the window passes and does not close",
             [.. Open(), Reply(Rst, 500, 0, Back), Out(Syn, 9, 0, There), Reply(Syn, 9, 0, Refused)]),
         Row("a RST behind the data last sent closes",
@@ -144,10 +152,11 @@ internal static class ReferenceTcpRows
             [.. Open(), Out(FinAck, 1, 1, There), Reply(Rst, 500, 0, Back), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
         Row("a RST that does not acknowledge the SYN is refused", Out(Syn, 0, 0, There), Reply(RstAck, 0, 5, Refused), Reply(SynAck, 0, 1, Back)),
         Row("a RST that acknowledges the SYN ends it", Out(Syn, 0, 0, There), Reply(RstAck, 0, 1, Back), Reply(SynAck, 0, 1, Refused)),
-        Row("a RST of sequence 0 and acknowledgement 0 ends a SYN", Out(Syn, 0, 0, There),
-            In("app", Segment(WebToApp.Reverse(), 80, 40000, RstAck, 0, 0, 0, 0, []), Back), Reply(SynAck, 0, 1, Refused)),
+        Row("a RST that acknowledges nothing does not end a SYN", Out(Syn, 0, 0, There),
+            In("app", Segment(WebToApp.Reverse(), 80, 40000, RstAck, 0, 0, 0, 0, []), Refused), Reply(Rst, 0, 0, Refused),
+            Reply(SynAck, 0, 1, Back)),
         Row("the opener's RST in SYN_SENT", Out(Syn, 0, 0, There), Out(Rst, 2, 0, Refused), Out(Rst, 1, 0, There),
-            Reply(Ack, 1, 1, Back), Out(Syn, 9, 0, There)),
+            Reply(SynAck, 0, 1, Refused), Out(Syn, 9, 0, There)),
     ];
 
     private static IEnumerable<ReferenceRow> Remembered() =>
@@ -158,7 +167,7 @@ internal static class ReferenceTcpRows
                 Reply(Ack, 90_001, 70_501, Back), Out(Ack, 1, 1, There, 10), Reply(Ack, 200_000, 70_501, Refused),
             ]),
         Row("a SYN into an open connection, and a RST of who remembers nothing",
-            [.. Open(), Out(Syn, 70_000, 0, There), Reply(RstAck, 0, 70_001, Back), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
+            [.. Open(), Out(Syn, 70_000, 0, There), Reply(RstAck, 0, 70_001, Back), Out(FinAck, 1, 1, There), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
         Row("a SYN into an open connection is forgotten by data",
             [.. Open(), Out(Syn, 70_000, 0, There), Reply(Ack, 1, 1, Back, 10), Reply(RstAck, 11, 70_001, Refused), Reply(Ack, 11, 1, Back)]),
         Row("a challenge ACK in LAST_ACK does not end the connection",
@@ -167,7 +176,7 @@ internal static class ReferenceTcpRows
                 Out(Syn, 600, 0, There), Reply(SynAck, 9000, 601, Back), Out(Ack, 601, 9001, There),
             ]),
         Row("a challenge ACK in SYN_SENT, and the opener's RST that follows", Out(Syn, 0, 0, There), Reply(Ack, 800, 5000, Back),
-            Out(Rst, 5000, 0, There), Out(Rst, 5001, 0, Refused), Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There)),
+            Out(Rst, 5001, 0, Refused), Out(Rst, 5000, 0, There), Out(Rst, 5000, 0, There), Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There)),
     ];
 
     private static IEnumerable<ReferenceRow> Simultaneous() =>
