@@ -419,8 +419,7 @@ internal sealed class TcpModel(TcpVariations variations)
             return Outside(segment, kind);
         }
 
-        bool passesLate = kind == Kind.Ack && State == TcpModelState.Established && Varies(TcpVariations.LateAcks);
-        if (((isOld || isAckOld) && !passesLate) || isFixed)
+        if (isOld || isAckOld || isFixed)
         {
             return TcpModelVerdict.Pass;
         }

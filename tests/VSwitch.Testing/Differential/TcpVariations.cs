@@ -30,9 +30,6 @@ internal enum TcpVariations
     /// <summary>A SYN opens anew whenever the old connection is over.</summary>
     Reopening = 128,
 
-    /// <summary>A late ACK of an established connection moves what it moves forward.</summary>
-    LateAcks = 256,
-
     /// <summary>The switch.</summary>
-    All = 511,
+    All = 255,
 }

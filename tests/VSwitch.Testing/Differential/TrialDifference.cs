@@ -12,7 +12,6 @@ public sealed record TrialDifference(string Name, Func<TrialStep, bool> Explains
     [
         Tcp("synack-must-acknowledge", TcpVariations.SynAckFits),
         Tcp("reset-must-fit", TcpVariations.Resets),
-        Tcp("late-ack", TcpVariations.LateAcks),
         Tcp("window-units", TcpVariations.WindowUnits),
         Tcp("syn-remembered", TcpVariations.SynMemory),
         Tcp("syn-restart", TcpVariations.Restart),
