@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Pipeline;
@@ -82,16 +83,30 @@ internal sealed class Bench : IDisposable
     /// checked here for what is out already, and for all of the case at its end).</summary>
     public void Drop(BenchPort from, byte[] frame, DropReason reason)
     {
-        long before = Drops(from, reason);
-        long all = Counters(from).Dropped;
-        Send(from, frame);
-        Await(() => Counters(from).Dropped > all, $"a drop of a frame of {from} ({reason.Name()})\n{PacketFields.Of(frame)}");
-        if (Drops(from, reason) != before + 1)
-        {
-            throw new PacketAssertException($"not dropped for {reason.Name()}; {Report()}\n{PacketFields.Of(frame)}");
-        }
-
+        SendAndCountDrop(from, frame, reason);
         Quiet();
+    }
+
+    /// <summary>Sends a frame that must be dropped and told about by the router.</summary>
+    /// <returns>The router's error.</returns>
+    public byte[] DropWithError(BenchPort from, byte[] frame, DropReason reason, params PacketCheck[] checks)
+    {
+        SendAndCountDrop(from, frame, reason);
+        byte[] error = Expect(from, checks);
+        Quiet();
+        return error;
+    }
+
+    /// <summary>Sends a frame that the switch must answer itself.</summary>
+    /// <returns>The answer.</returns>
+    public byte[] Answer(BenchPort from, byte[] frame, params PacketCheck[] checks)
+    {
+        long before = Counters(from).Answered;
+        Send(from, frame);
+        byte[] answer = Expect(from, checks);
+        Await(() => Counters(from).Answered == before + 1, $"an answer to a frame of {from} that is counted");
+        Quiet();
+        return answer;
     }
 
     /// <summary>Sends a frame that the switch must take in silence.</summary>
@@ -110,19 +125,27 @@ internal sealed class Bench : IDisposable
     }
 
     /// <summary>Sends many frames, never more ahead of the switch than a TAP's queue holds.</summary>
-    public void SendAll(BenchPort from, IEnumerable<byte[]> frames, Action<int>? pace = null)
+    /// <param name="from">By which port.</param>
+    /// <param name="frames">The frames.</param>
+    /// <param name="perSecond">Frames a second at most.</param>
+    /// <param name="look">Called now and then.</param>
+    public void SendAll(BenchPort from, IEnumerable<byte[]> frames, int perSecond = int.MaxValue, Action? look = null)
     {
         const int Ahead = 200;
         long begin = Counters(from).ReceivedPackets;
         int count = 0;
+        var clock = Stopwatch.StartNew();
         foreach (byte[] frame in frames)
         {
             Send(from, frame);
             if (++count % Ahead == 0)
             {
                 long seen = begin + count - Ahead;
-                Await(() => Counters(from).ReceivedPackets >= seen, "the switch takes what is sent");
-                pace?.Invoke(count);
+                double due = (double)count / perSecond;
+                Await(
+                    () => Counters(from).ReceivedPackets >= seen && clock.Elapsed.TotalSeconds >= due,
+                    "the switch takes what is sent");
+                look?.Invoke();
             }
         }
     }
@@ -153,6 +176,17 @@ internal sealed class Bench : IDisposable
 
     public long Drops(BenchPort port, DropReason reason) => Host.Workers.SumDrops(NumberOf(port), reason);
 
+    /// <summary>Attaches the TAP of an ENI that has come back.</summary>
+    public void Reattach(BenchPort port) => Network.Attach(port, _setup.Kernel.Contains(port));
+
+    /// <summary>Takes what has come out at a port, whatever it is: valid it must be all the same.</summary>
+    public void TakeAll(BenchPort at)
+    {
+        while (Network.Next(at, TimeSpan.Zero) != null)
+        {
+        }
+    }
+
     /// <summary>Puts a changed bench in force.</summary>
     public void Apply(BenchSetup setup) => Host.Apply(Parse(setup));
 
@@ -177,10 +211,9 @@ internal sealed class Bench : IDisposable
 
         List<PortCounters> all = [.. Host.Snapshot.PortNames.Select((_, number) => Host.Workers.Sum(number))];
         long outwards = all.Sum(c => c.Forwarded) + all.Sum(c => c.Generated);
-        string? trouble = Host.Failure?.ToString() ?? Host.Devices.Select(d => d.Device.Status.LastError).FirstOrDefault(e => e != null);
-        if (all.Sum(c => c.SentPackets) != outwards || trouble != null)
+        if (all.Sum(c => c.SentPackets) != outwards || Host.Failure != null)
         {
-            throw new PacketAssertException($"sent {all.Sum(c => c.SentPackets)}, forwarded and generated {outwards}; {trouble}; {Report()}");
+            throw new PacketAssertException($"sent {all.Sum(c => c.SentPackets)}, forwarded and generated {outwards}; {Report()}");
         }
     }
 
@@ -202,6 +235,25 @@ internal sealed class Bench : IDisposable
     }
 
     private IEnumerable<BenchPort> Attached => BenchPort.All.Where(p => Array.IndexOf(Host.Snapshot.PortNames, p.Port) >= 0);
+
+    private void SendAndCountDrop(BenchPort from, byte[] frame, DropReason reason)
+    {
+        long before = Drops(from, reason);
+        long ended = Ended(from);
+        Send(from, frame);
+        Await(() => Ended(from) > ended, $"an end of a frame of {from} ({reason.Name()})\n{PacketFields.Of(frame)}");
+        // A worker counts the drop first and its reason after.
+        if (!SpinWait.SpinUntil(() => Drops(from, reason) == before + 1, TimeSpan.FromMilliseconds(200)))
+        {
+            throw new PacketAssertException($"not dropped for {reason.Name()}; {Report()}\n{PacketFields.Of(frame)}");
+        }
+    }
+
+    private long Ended(BenchPort port)
+    {
+        PortCounters c = Counters(port);
+        return c.Forwarded + c.Answered + c.Consumed + c.Dropped;
+    }
 
     private static SwitchConfig Parse(BenchSetup setup)
     {
@@ -227,6 +279,6 @@ internal sealed class Bench : IDisposable
     {
         PortCounters c = Counters(port);
         bool isComplete = _setup.Kernel.Contains(port) || c.ReceivedPackets == _sent.GetValueOrDefault(port);
-        return isComplete && c.ReceivedPackets == c.Forwarded + c.Answered + c.Consumed + c.Dropped && c.SentPackets == Network[port].Count;
+        return isComplete && c.ReceivedPackets == Ended(port) && c.SentPackets == Network[port].Count;
     }
 }

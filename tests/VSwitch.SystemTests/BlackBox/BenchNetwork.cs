@@ -60,7 +60,7 @@ internal sealed class BenchNetwork : IDisposable
         // The recorder stands before the first frame can come.
         lock (_gate)
         {
-            _recorders[port] = new PortRecorder();
+            _recorders.TryAdd(port, new PortRecorder());
             if (_sockets.Remove(port, out PacketSocket? old))
             {
                 old.Dispose();
@@ -210,6 +210,7 @@ internal sealed class BenchNetwork : IDisposable
 /// <summary>A program at work in a namespace, and what it says.</summary>
 internal sealed class BenchProgram
 {
+    private const int Interruption = 2;
     private readonly Process _process;
     private readonly Task<string> _output;
     private readonly Task<string> _error;
@@ -233,6 +234,14 @@ internal sealed class BenchProgram
 
         _process.WaitForExit();
         return _output.Result + _error.Result;
+    }
+
+    /// <summary>Ends it as Ctrl-C does, and gives all that it said.</summary>
+    public string Interrupt()
+    {
+        LabSwitch.Signal(_process.Id, Interruption);
+        _process.WaitForExit();
+        return Stop();
     }
 
     /// <summary>Waits for its end, and gives its exit code and all that it said.</summary>

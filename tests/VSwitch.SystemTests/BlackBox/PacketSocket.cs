@@ -94,6 +94,9 @@ internal sealed unsafe partial class PacketSocket : IDisposable
             throw new IOException($"packet socket on {interfaceName}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
 
+        // The interface is not up yet, which is an error that waits in the socket: taken now, it meets no call that matters.
+        byte none;
+        _ = ReceiveBytes(socket, &none, 0, 0);
         return socket;
     }
 

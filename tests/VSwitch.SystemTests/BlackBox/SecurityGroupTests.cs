@@ -1,0 +1,75 @@
+using VSwitch.DataPlane.Pipeline;
+using VSwitch.Testing;
+using Xunit;
+using static VSwitch.SystemTests.BlackBox.BenchPort;
+
+namespace VSwitch.SystemTests.BlackBox;
+
+/// <summary>Section A of the black-box cases: what rules let through.</summary>
+public class SecurityGroupTests
+{
+    [RootFact("nc")]
+    public void BB03_default_deny_is_silent() => Bench.Run(new BenchSetup { Kernel = [A, B] }, bench =>
+    {
+        (int exit, string output) = bench.Network.Run(A, "nc", "-v", "-w3", "10.1.0.11", "80");
+        Assert.NotEqual(0, exit);
+        Assert.Contains("timed out", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("refused", output, StringComparison.Ordinal);
+
+        // Drops are counted on the port by which a frame came in. All that A sent but its ARP request is SYNs.
+        VSwitch.DataPlane.Counters.PortCounters a = bench.Counters(A);
+        long syns = a.ReceivedPackets - a.Answered - a.Consumed;
+        Assert.True(syns >= 2, $"{syns} SYNs");
+        Assert.Equal(syns, bench.Drops(A, DropReason.SecurityGroupIngress));
+        Assert.Equal(0, bench.Network[B].Count);
+        Assert.All(bench.Network[A].Frames, f => PacketAssert.That(f, PacketAssert.Field("eth.type", "0x0806")));
+    });
+
+    [RootFact]
+    public void BB08_udp_without_data_and_padding_are_told_apart() => Bench.Run(
+        new BenchSetup { RulesB = "{ protocol: udp, source: 0.0.0.0/0 }" }, bench =>
+        {
+            PacketBuilder empty = Frames.Begin(A.To(B)).Udp(40000, 9);
+            byte[] bare = empty.Build();
+            Assert.Equal(42, bare.Length);
+            byte[] padded = empty.PadTo(60).Build();
+            Assert.Equal(60, padded.Length);
+            foreach (byte[] frame in (byte[][])[bare, padded])
+            {
+                byte[] arrived = bench.Pass(A, frame, B, PacketAssert.Field("udp.length", "8"), PacketAssert.Without("payload"), PacketAssert.Unpadded());
+                PacketAssert.Equal(bare, arrived);
+            }
+
+            foreach (int length in (int[])[7, 9])
+            {
+                PacketBuilder wrong = Frames.Begin(A.To(B)).Udp(40001, 9, u => u with { Length = length });
+                bench.Drop(A, wrong.Build(), DropReason.MalformedL4);
+                bench.Drop(A, wrong.PadTo(60).Build(), DropReason.MalformedL4);
+            }
+        });
+
+    [RootFact]
+    public void BB18_other_protocols_are_judged_by_number_and_keep_state() => Bench.Run(
+        new BenchSetup
+        {
+            RulesB = "{ protocol: 47, source: 10.1.0.10/32 }, { protocol: tcp, ports: \"80\", source: 0.0.0.0/0 }, " +
+                "{ protocol: udp, ports: \"80\", source: 0.0.0.0/0 }",
+        },
+        bench =>
+        {
+            // The payload begins as TCP and UDP from port 40000 to the allowed port 80 do.
+            byte[] payload = Frames.Tcp(A.To(B), 40000, 80, TcpBits.Syn, 20)[34..];
+            byte[] Of(FrameAddresses ends, byte protocol) => Frames.Begin(ends).Protocol(protocol).Payload(payload).Build();
+
+            bench.Pass(A, Of(A.To(B), 47), B, PacketAssert.Field("ip.protocol", "47"));
+            foreach (byte protocol in (byte[])[112, 132, 50, 255])
+            {
+                bench.Drop(A, Of(A.To(B), protocol), DropReason.SecurityGroupIngress);
+            }
+
+            Assert.Equal(1, bench.ConnectionCount);
+            bench.Pass(B, Of(B.To(A), 47), A, PacketAssert.Field("ip.protocol", "47"));
+            bench.Drop(B, Of(B.To(A), 112), DropReason.SecurityGroupIngress);
+            Assert.Equal(1, bench.ConnectionCount);
+        });
+}
