@@ -25,12 +25,8 @@ internal sealed class BenchNetwork : IDisposable
         {
             LabProcess.Ip("netns", "add", port.Namespace);
             // Nothing of the kernel's own shall come in by a raw port: no solicitations, no multicast reports.
-            NamespaceThread.Run(port.Namespace, () =>
-            {
-                File.WriteAllText("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-                File.WriteAllText("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-                return 0;
-            });
+            SetIpv6(port.Namespace, "all", isEnabled: false);
+            SetIpv6(port.Namespace, "default", isEnabled: false);
         }
 
         _listener = new Thread(Listen) { IsBackground = true, Name = "bench recorder" };
@@ -44,14 +40,24 @@ internal sealed class BenchNetwork : IDisposable
     public IReadOnlySet<BenchPort> Touched => _touched;
 
     /// <summary>Moves a TAP of the switch into its namespace and sets it up.</summary>
-    public void Attach(BenchPort port, bool isKernel)
+    /// <param name="port">Which.</param>
+    /// <param name="isKernel">With the kernel's own stack: addresses and routes.</param>
+    /// <param name="isDual">In both families.</param>
+    public void Attach(BenchPort port, bool isKernel, bool isDual)
     {
+        isDual &= isKernel && port.Ip6 != null;
         string ns = port.Namespace;
         LabProcess.Ip("link", "set", "dev", ns, "netns", ns);
         List<string> lines = ["link set dev lo up", $"link set dev {ns} address {port.Mac}"];
         if (isKernel)
         {
             lines.Add($"addr add {port.Ip}/24 dev {ns}");
+        }
+
+        if (isDual)
+        {
+            SetIpv6(ns, ns, isEnabled: true);
+            lines.Add($"addr add {port.Ip6}/64 dev {ns} nodad");
         }
 
         string file = Path.GetTempFileName();
@@ -72,9 +78,12 @@ internal sealed class BenchNetwork : IDisposable
         lines = [$"link set dev {ns} up"];
         if (isKernel)
         {
-            lines.Add(port.Subnet == null
-                ? $"route add 203.0.113.0/24 via {BenchPort.SwitchOutside}"
-                : $"route add default via {port.Ip.ToString()[..port.Ip.ToString().LastIndexOf('.')]}.1");
+            lines.Add($"route add {(port.Subnet == null ? "203.0.113.0/24" : "default")} via {port.Router}");
+        }
+
+        if (isDual)
+        {
+            lines.Add($"route add {(port.Subnet == null ? "fd00:1::/48" : "::/0")} via {port.Router6}");
         }
 
         File.WriteAllLines(file, lines);
@@ -167,6 +176,14 @@ internal sealed class BenchNetwork : IDisposable
     }
 
     private static void RemoveNamespaces() => LabRunner.Detach(BenchPort.All.Select(p => p.Namespace));
+
+    private static void SetIpv6(string ns, string of, bool isEnabled) => NamespaceThread.Run(ns, () =>
+    {
+        string folder = $"/proc/sys/net/ipv6/conf/{of}";
+        File.WriteAllText($"{folder}/accept_ra", "0");
+        File.WriteAllText($"{folder}/disable_ipv6", isEnabled ? "0" : "1");
+        return isEnabled;
+    });
 
     private Process Begin(BenchPort port, string[] command)
     {

@@ -29,8 +29,17 @@ internal sealed record BenchSetup
     /// <summary>Keys for the subnet of C.</summary>
     public string SubnetOfC { get; init; } = "";
 
-    /// <summary>Keys for vpc1: <c>networkAcls: [...]</c>.</summary>
-    public string Vpc1 { get; init; } = "";
+    /// <summary>Keys for the ENI C.</summary>
+    public string EniC { get; init; } = "";
+
+    /// <summary>Keys for the internet side.</summary>
+    public string Internet { get; init; } = "";
+
+    /// <summary>Network ACLs, as YAML in braces, comma separated.</summary>
+    public string NetworkAcls { get; init; } = "";
+
+    /// <summary>Both families in vpc1 and outside.</summary>
+    public bool IsDual { get; init; }
 
     public string Timeouts { get; init; } = "";
 
@@ -44,8 +53,8 @@ internal sealed record BenchSetup
     {
         string[] enis =
         [
-            Eni(BenchPort.A, "10.1.0.10", ""), Eni(BenchPort.B, "10.1.0.11", EniB), Eni(BenchPort.C, "10.1.1.10", ""),
-            Eni(BenchPort.D, "10.1.0.10, 10.1.0.40", ""), Eni(BenchPort.E, "10.1.0.11", ""),
+            Eni(BenchPort.A, "", ""), Eni(BenchPort.B, "", EniB), Eni(BenchPort.C, "", EniC), Eni(BenchPort.D, ", 10.1.0.40", ""),
+            Eni(BenchPort.E, "", ""),
         ];
         string[] eips =
         [
@@ -60,17 +69,20 @@ internal sealed record BenchSetup
             internet:
               device: { tap: {{BenchPort.X.Namespace}} }
               mac: "{{BenchPort.UplinkMac}}"
-              addresses: [{{BenchPort.SwitchOutside}}/24]
+              addresses: [{{BenchPort.SwitchOutside}}/24{{Six($"\"{BenchPort.SwitchOutside6}/64\"")}}]
               routes: [{ destination: 0.0.0.0/0, nextHop: {{BenchPort.X.Ip}} }]
-              neighbors: { {{BenchPort.X.Ip}}: "{{BenchPort.X.Mac}}" }
+              neighbors: { {{BenchPort.X.Ip}}: "{{BenchPort.X.Mac}}"{{Six($"\"{BenchPort.X.Ip6}\": \"{BenchPort.X.Mac}\"")}} }
+              {{Internet}}
             vpcs:
               - name: vpc1
-                cidrs: [10.1.0.0/16]
+                cidrs: [10.1.0.0/16{{Six("\"fd00:1::/48\"")}}]
                 subnets:
-                  - { name: one, cidrs: [10.1.0.0/24] }
-                  - { name: two, cidrs: [10.1.1.0/24]{{Also(SubnetOfC)}} }
-                routeTables: [{ name: main1, main: true, routes: [{ destination: 0.0.0.0/0, target: internet }] }]
-                {{Vpc1}}
+                  - { name: one, cidrs: [10.1.0.0/24{{Six("\"fd00:1:0:1::/64\"")}}] }
+                  - { name: two, cidrs: [10.1.1.0/24{{Six("\"fd00:1:0:2::/64\"")}}]{{Also(SubnetOfC)}} }
+                routeTables:
+                  - name: main1
+                    main: true
+                    routes: [{ destination: 0.0.0.0/0, target: internet }{{Six("{ destination: \"::/0\", target: internet }")}}]
               - name: vpc2
                 cidrs: [10.1.0.0/16]
                 subnets: [{ name: three, cidrs: [10.1.0.0/24] }]
@@ -85,11 +97,14 @@ internal sealed record BenchSetup
             {{string.Join('\n', enis.Where(e => e.Length > 0))}}
             elasticIps:
             {{string.Join('\n', eips)}}
+            {{(NetworkAcls.Length == 0 ? "" : $"networkAcls: [{NetworkAcls}]")}}
             """;
     }
 
+    private string Six(string text) => IsDual ? ", " + text : "";
+
     private string Eni(BenchPort port, string addresses, string keys) => port == Without ? "" :
-        $"  - {{ name: {port.Name}, subnet: {port.Subnet}, mac: \"{port.Mac}\", privateIps: [{addresses}], " +
+        $"  - {{ name: {port.Name}, subnet: {port.Subnet}, mac: \"{port.Mac}\", privateIps: [{port.Ip}{(port.Ip6 is null ? "" : Six($"\"{port.Ip6}\""))}{addresses}], " +
         $"securityGroups: [sg-{port.Name}], device: {{ tap: {port.Namespace} }}{Also(EveryEni)}{Also(keys)} }}";
 
     private static string Also(string keys) => keys.Length == 0 ? "" : ", " + keys;

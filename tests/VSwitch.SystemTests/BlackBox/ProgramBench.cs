@@ -40,7 +40,7 @@ internal sealed class ProgramBench : IDisposable
 
             foreach (BenchPort port in BenchPort.All)
             {
-                Network.Attach(port, setup.Kernel.Contains(port));
+                Network.Attach(port, setup.Kernel.Contains(port), setup.IsDual);
             }
         }
         catch
@@ -102,6 +102,8 @@ internal sealed class ProgramBench : IDisposable
         {
             Check(port, summary);
         }
+
+        Tshark.FindsNothingWrong(BenchPort.All.SelectMany(port => Network[port].Frames), _folder);
 
         return summary;
     }

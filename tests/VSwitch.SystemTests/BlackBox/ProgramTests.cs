@@ -12,7 +12,7 @@ public sealed class ProgramTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [RootFact("ping")]
+    [RootFact("ping", "tshark")]
     public void BB01_ping_in_a_subnet() => ProgramBench.Run(
         new BenchSetup { Kernel = [A, B], RulesB = "{ protocol: icmp, source: 10.1.0.10/32 }" },
         bench =>
@@ -31,7 +31,7 @@ public sealed class ProgramTests : IDisposable
             Assert.Equal((10, 10), (summary.Of(A, "forwarded"), summary.Of(B, "forwarded")));
         });
 
-    [RootFact("curl", "python3")]
+    [RootFact("curl", "python3", "tshark")]
     public void BB02_http_with_return_traffic()
     {
         byte[] content = new byte[5_000_000];
@@ -61,7 +61,7 @@ public sealed class ProgramTests : IDisposable
             });
     }
 
-    [RootFact("curl", "python3", "ping")]
+    [RootFact("curl", "python3", "ping", "tshark")]
     public void BB28_an_eip_out_and_in()
     {
         File.WriteAllText(Path.Combine(_folder, "page"), "hello");

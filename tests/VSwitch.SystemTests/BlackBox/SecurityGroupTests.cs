@@ -25,6 +25,21 @@ public class SecurityGroupTests
         Assert.All(bench.Network[A].Frames, f => PacketAssert.That(f, PacketAssert.Field("eth.type", "0x0806")));
     });
 
+    /// <summary>Security groups only allow (semantics.md decision 1), so their table is rule 2 alone; the rule that denies stands where the
+    /// switch has order and denial, in a network ACL. That judges what crosses the border of a subnet: the senders A and B, the
+    /// receiver C.</summary>
+    [RootFact]
+    public void BB06_the_table_of_verdicts_is_the_documented_one()
+    {
+        const string Allow = "protocol: udp, ports: \"1000-3000\", source: 10.1.0.10/32";
+        const string Deny = "protocol: udp, ports: \"2000-2999\", source: 10.1.0.0/24";
+        Bench.Run(new BenchSetup { RulesB = $"{{ {Allow} }}" }, bench => Assert.Equal(
+            [1000, 1999, 2000, 2500, 2999, 3000], Passing(bench, [A, C], B, DropReason.SecurityGroupIngress)));
+        string acl = $"{{ name: border, vpc: vpc1, ingress: [{{ priority: 1, action: deny, {Deny} }}, {{ priority: 2, action: allow, {Allow} }}] }}";
+        var setup = new BenchSetup { NetworkAcls = acl, SubnetOfC = "networkAcl: border", RulesC = "{ protocol: all, source: 0.0.0.0/0 }" };
+        Bench.Run(setup, bench => Assert.Equal([1000, 1999, 3000], Passing(bench, [A, B], C, DropReason.NetworkAcl)));
+    }
+
     [RootFact]
     public void BB08_udp_without_data_and_padding_are_told_apart() => Bench.Run(
         new BenchSetup { RulesB = "{ protocol: udp, source: 0.0.0.0/0 }" }, bench =>
@@ -72,4 +87,30 @@ public class SecurityGroupTests
             bench.Drop(B, Of(B.To(A), 112), DropReason.SecurityGroupIngress);
             Assert.Equal(1, bench.ConnectionCount);
         });
+
+    /// <summary>Sends UDP and TCP SYNs of two senders to eight ports: 32 verdicts. Gives the ports that pass, which are UDP of the
+    /// first sender; all else is dropped for the reason.</summary>
+    private static List<int> Passing(Bench bench, BenchPort[] senders, BenchPort to, DropReason reason)
+    {
+        var passed = new List<int>();
+        foreach (BenchPort from in senders)
+        {
+            foreach (ushort port in (ushort[])[999, 1000, 1999, 2000, 2500, 2999, 3000, 3001])
+            {
+                bench.Drop(from, Frames.Tcp(from.To(to), 40000, port, TcpBits.Syn), reason);
+                long before = bench.Drops(from, reason);
+                int seen = bench.Network[to].Count;
+                bench.Send(from, Frames.Udp(from.To(to), 40000, port));
+                bench.Await(() => bench.Drops(from, reason) > before || bench.Network[to].Count > seen, "a verdict");
+                if (bench.Network[to].Count > seen)
+                {
+                    bench.Expect(to, PacketAssert.Ports(40000, port), PacketAssert.Field("ip.src", from.Ip.ToString()));
+                    Assert.Equal(senders[0], from);
+                    passed.Add(port);
+                }
+            }
+        }
+
+        return passed;
+    }
 }
