@@ -7,10 +7,11 @@ using VSwitch.Testing;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>The bench of the black-box cases: the switch as the program makes it (two workers, real TAPs), hosted in this process so
-/// that a test waits for its counters instead of for time, with every TAP's kernel side in a namespace of its own. After a case
-/// <see cref="Run"/> checks what the page wants of every case: every frame that left is valid, the books of every port
-/// balance, no worker failed, nothing came out that the case did not ask for, and ports outside the case saw nothing.</summary>
+/// <summary>The bench of the black-box cases: the switch as the program makes it (two workers, real TAPs), hosted in
+/// this process so that a test waits for its counters instead of for time, with every TAP's kernel side in a namespace
+/// of its own. After a case <see cref="Run"/> checks what the page wants of every case: every frame that left is valid,
+/// the books of every port balance, no worker failed, nothing came out that the case did not ask for, and ports outside
+/// the case saw nothing.</summary>
 internal sealed class Bench : IDisposable
 {
     private const int WorkerCount = 2;
@@ -80,8 +81,8 @@ internal sealed class Bench : IDisposable
         return frame;
     }
 
-    /// <summary>Sends a frame that must be dropped: the drop is counted once, for this reason, and nothing comes out (that is
-    /// checked here for what is out already, and for all of the case at its end).</summary>
+    /// <summary>Sends a frame that must be dropped: the drop is counted once, for this reason, and nothing comes out
+    /// (that is checked here for what is out already, and for all of the case at its end).</summary>
     public void Drop(BenchPort from, byte[] frame, DropReason reason)
     {
         SendAndCountDrop(from, frame, reason);
@@ -115,7 +116,8 @@ internal sealed class Bench : IDisposable
     {
         long before = Counters(from).Consumed;
         Send(from, frame);
-        Await(() => Counters(from).Consumed == before + 1, $"a frame of {from} that is consumed\n{PacketFields.Of(frame)}");
+        Await(() => Counters(from).Consumed == before + 1,
+            $"a frame of {from} that is consumed\n{PacketFields.Of(frame)}");
         Quiet();
     }
 
@@ -133,18 +135,17 @@ internal sealed class Bench : IDisposable
     public void SendAll(BenchPort from, IEnumerable<byte[]> frames, int perSecond = int.MaxValue, Action? look = null)
     {
         const int Ahead = 200;
-        long begin = Counters(from).ReceivedPackets;
+        const int Step = 50;
         int count = 0;
         var clock = Stopwatch.StartNew();
         foreach (byte[] frame in frames)
         {
             Send(from, frame);
-            if (++count % Ahead == 0)
+            if (++count % Step == 0)
             {
-                long seen = begin + count - Ahead;
                 double due = (double)count / perSecond;
                 Await(
-                    () => Counters(from).ReceivedPackets >= seen && clock.Elapsed.TotalSeconds >= due,
+                    () => _sent[from] - Counters(from).ReceivedPackets < Ahead && clock.Elapsed.TotalSeconds >= due,
                     "the switch takes what is sent");
                 look?.Invoke();
             }
@@ -159,7 +160,8 @@ internal sealed class Bench : IDisposable
             if (Network[port].UnreadCount > 0)
             {
                 byte[] frame = Network.Next(port, TimeSpan.Zero)!;
-                throw new PacketAssertException($"{port} got a frame that nobody asked for\n{PacketFields.Of(frame)}\n{Report()}");
+                throw new PacketAssertException(
+                    $"{port} got a frame that nobody asked for\n{PacketFields.Of(frame)}\n{Report()}");
             }
         }
     }
@@ -199,7 +201,8 @@ internal sealed class Bench : IDisposable
     public void Verify()
     {
         List<BenchPort> ports = [.. Attached];
-        Await(() => ports.All(IsSettled), "received = forwarded + answered + consumed + dropped, and sent frames are seen, on every port");
+        Await(() => ports.All(IsSettled),
+            "received = forwarded + answered + consumed + dropped, and sent frames are seen, on every port");
         Quiet();
         foreach (BenchPort port in ports)
         {
@@ -210,7 +213,8 @@ internal sealed class Bench : IDisposable
 
             if (!Network.Touched.Contains(port) && Network[port].Count > 0)
             {
-                throw new PacketAssertException($"{port} is no part of this case and got {PacketFields.Of(Network[port].Frames[0])}");
+                throw new PacketAssertException(
+                    $"{port} is no part of this case and got {PacketFields.Of(Network[port].Frames[0])}");
             }
         }
 
@@ -218,7 +222,7 @@ internal sealed class Bench : IDisposable
         long outwards = all.Sum(c => c.Forwarded) + all.Sum(c => c.Generated);
         if (all.Sum(c => c.SentPackets) != outwards || Host.Failure != null)
         {
-            throw new PacketAssertException($"sent {all.Sum(c => c.SentPackets)}, forwarded and generated {outwards}; {Report()}");
+            throw new PacketAssertException($"forwarded and generated {outwards} are not what was sent; {Report()}");
         }
     }
 
@@ -226,9 +230,11 @@ internal sealed class Bench : IDisposable
     public string Report() => string.Join('\n', Attached.Select(port =>
     {
         PortCounters c = Counters(port);
-        IEnumerable<string> reasons = DropReasons.All.ToArray().Where(r => Drops(port, r) > 0).Select(r => $"{r.Name()} {Drops(port, r)}");
-        return $"{port}: received {c.ReceivedPackets}, forwarded {c.Forwarded}, answered {c.Answered}, consumed {c.Consumed}, " +
-            $"dropped {c.Dropped} ({string.Join(", ", reasons)}), sent {c.SentPackets} (generated {c.Generated}), seen {Network[port].Count}";
+        IEnumerable<string> reasons = DropReasons.All.ToArray().Where(r => Drops(port, r) > 0)
+            .Select(r => $"{r.Name()} {Drops(port, r)}");
+        return $"{port}: received {c.ReceivedPackets}, forwarded {c.Forwarded}, answered {c.Answered}, " +
+            $"consumed {c.Consumed}, dropped {c.Dropped} ({string.Join(", ", reasons)}), sent {c.SentPackets} " +
+            $"(generated {c.Generated}), seen {Network[port].Count}";
     }).Prepend(Host.Failure?.ToString() ?? "workers well"));
 
     public void Dispose()
@@ -239,7 +245,8 @@ internal sealed class Bench : IDisposable
         Host?.Free();
     }
 
-    private IEnumerable<BenchPort> Attached => BenchPort.All.Where(p => Array.IndexOf(Host.Snapshot.PortNames, p.Port) >= 0);
+    private IEnumerable<BenchPort> Attached =>
+        BenchPort.All.Where(p => Array.IndexOf(Host.Snapshot.PortNames, p.Port) >= 0);
 
     private void SendAndCountDrop(BenchPort from, byte[] frame, DropReason reason)
     {
@@ -263,7 +270,8 @@ internal sealed class Bench : IDisposable
     private static SwitchConfig Parse(BenchSetup setup)
     {
         ConfigResult result = ConfigReader.Parse("bench.yaml", setup.Yaml());
-        return result.Config ?? throw new InvalidOperationException($"{string.Join('\n', result.Errors)}\n{setup.Yaml()}");
+        return result.Config
+            ?? throw new InvalidOperationException($"{string.Join('\n', result.Errors)}\n{setup.Yaml()}");
     }
 
     private static bool Look(Func<bool> condition)
@@ -285,7 +293,8 @@ internal sealed class Bench : IDisposable
         PortCounters c = Counters(port);
         bool isComplete = _setup.Kernel.Contains(port) || c.ReceivedPackets == _sent.GetValueOrDefault(port);
         // What the kernel had not taken in yet went with a TAP that was removed.
-        bool isSeen = c.SentPackets == Network[port].Count || (_replaced.Contains(port) && c.SentPackets > Network[port].Count);
+        bool isSeen = c.SentPackets == Network[port].Count ||
+            (_replaced.Contains(port) && c.SentPackets > Network[port].Count);
         return isComplete && isSeen && c.ReceivedPackets == Ended(port);
     }
 }

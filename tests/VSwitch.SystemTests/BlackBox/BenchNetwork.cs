@@ -3,8 +3,8 @@ using VSwitch.Lab;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>The namespaces around the switch's TAPs, a recorder on each TAP, and the programs in them. Works for a switch in this
-/// process and for the program alike.</summary>
+/// <summary>The namespaces around the switch's TAPs, a recorder on each TAP, and the programs in them. Works for a
+/// switch in this process and for the program alike.</summary>
 internal sealed class BenchNetwork : IDisposable
 {
     private const int LookMs = 20;
@@ -123,7 +123,8 @@ internal sealed class BenchNetwork : IDisposable
     }
 
     /// <summary>Runs ip in a port's namespace.</summary>
-    public static void Ip(BenchPort port, string arguments) => LabProcess.Ip(["-n", port.Namespace, .. arguments.Split(' ')]);
+    public static void Ip(BenchPort port, string arguments) =>
+        LabProcess.Ip(["-n", port.Namespace, .. arguments.Split(' ')]);
 
     /// <summary>Starts a program in a port's namespace; it is ended with the bench.</summary>
     public BenchProgram Start(BenchPort port, params string[] command)

@@ -11,7 +11,8 @@ namespace VSwitch.SystemTests.BlackBox;
 /// <param name="Ip">Its address.</param>
 /// <param name="Eip">Its elastic IP, if it has one.</param>
 /// <param name="Ip6">Its IPv6 address where the bench has both families; null for the ports of vpc2.</param>
-internal sealed record BenchPort(string Name, string Port, string? Subnet, MacAddress Mac, IpAddress Ip, IpAddress? Eip, IpAddress? Ip6)
+internal sealed record BenchPort(string Name, string Port, string? Subnet, MacAddress Mac, IpAddress Ip,
+    IpAddress? Eip, IpAddress? Ip6)
 {
     private const string Prefix = "vbb-";
 
@@ -20,8 +21,10 @@ internal sealed record BenchPort(string Name, string Port, string? Subnet, MacAd
     public static readonly IpAddress Router1 = IpAddress.Parse("10.1.0.1");
     public static readonly IpAddress SwitchOutside6 = IpAddress.Parse("2001:db8:100::1");
     public static readonly IpAddress SwitchOutside = IpAddress.Parse("198.51.100.1");
-    public static readonly BenchPort A = Eni("A", "one", "02:00:00:00:01:0a", "10.1.0.10", "203.0.113.10", "fd00:1:0:1::a");
-    public static readonly BenchPort B = Eni("B", "one", "02:00:00:00:01:0b", "10.1.0.11", "203.0.113.11", "fd00:1:0:1::b");
+    public static readonly BenchPort A = Eni("A", "one", "02:00:00:00:01:0a", "10.1.0.10", "203.0.113.10",
+        "fd00:1:0:1::a");
+    public static readonly BenchPort B = Eni("B", "one", "02:00:00:00:01:0b", "10.1.0.11", "203.0.113.11",
+        "fd00:1:0:1::b");
     public static readonly BenchPort C = Eni("C", "two", "02:00:00:00:01:0c", "10.1.1.10", null, "fd00:1:0:2::c");
     public static readonly BenchPort D = Eni("D", "three", "02:00:00:00:02:0a", "10.1.0.10", "203.0.113.20", null);
     public static readonly BenchPort E = Eni("E", "three", "02:00:00:00:02:0b", "10.1.0.11", null, null);
@@ -41,9 +44,11 @@ internal sealed record BenchPort(string Name, string Port, string? Subnet, MacAd
     public IpAddress Router => Subnet == null ? SwitchOutside : Ip with { Bits = (Ip.Bits & ~(UInt128)0xFF) | 1 };
 
     /// <summary>The same in IPv6.</summary>
-    public IpAddress Router6 => Subnet == null ? SwitchOutside6 : Ip6!.Value with { Bits = (Ip6.Value.Bits & ~(UInt128)0xFF) | 1 };
+    public IpAddress Router6 => Subnet == null
+        ? SwitchOutside6 : Ip6!.Value with { Bits = (Ip6.Value.Bits & ~(UInt128)0xFF) | 1 };
 
-    /// <summary>Ends of a packet as this port sends it: to a neighbour's MAC within a subnet, else to the router's.</summary>
+    /// <summary>Ends of a packet as this port sends it: to a neighbour's MAC within a subnet, else to the
+    /// router's.</summary>
     public FrameAddresses To(BenchPort other) =>
         Subnet != null && Subnet == other.Subnet ? new(Mac, other.Mac, Ip, other.Ip) : Via(other.Ip);
 

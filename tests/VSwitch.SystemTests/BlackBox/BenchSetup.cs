@@ -1,6 +1,7 @@
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>What a case adds to the bench: rules, timers, which ports have a kernel's own stack. Everything else is fixed.</summary>
+/// <summary>What a case adds to the bench: rules, timers, which ports have a kernel's own stack. Everything else is
+/// fixed.</summary>
 internal sealed record BenchSetup
 {
     /// <summary>Ports whose namespace has the IP address and routes; the others are raw.</summary>
@@ -53,9 +54,12 @@ internal sealed record BenchSetup
     {
         string[] enis =
         [
-            Eni(BenchPort.A, "", ""), Eni(BenchPort.B, "", EniB), Eni(BenchPort.C, "", EniC), Eni(BenchPort.D, ", 10.1.0.40", ""),
+            Eni(BenchPort.A, "", ""), Eni(BenchPort.B, "", EniB), Eni(BenchPort.C, "", EniC),
+            Eni(BenchPort.D, ", 10.1.0.40", ""),
             Eni(BenchPort.E, "", ""),
         ];
+        string neighbor6 = $"\"{BenchPort.X.Ip6}\": \"{BenchPort.X.Mac}\"";
+        const string Route6 = "{ destination: \"::/0\", target: internet }";
         string[] eips =
         [
             .. BenchPort.All.Where(p => p.Eip != null && p != Without)
@@ -71,7 +75,7 @@ internal sealed record BenchSetup
               mac: "{{BenchPort.UplinkMac}}"
               addresses: [{{BenchPort.SwitchOutside}}/24{{Six($"\"{BenchPort.SwitchOutside6}/64\"")}}]
               routes: [{ destination: 0.0.0.0/0, nextHop: {{BenchPort.X.Ip}} }]
-              neighbors: { {{BenchPort.X.Ip}}: "{{BenchPort.X.Mac}}"{{Six($"\"{BenchPort.X.Ip6}\": \"{BenchPort.X.Mac}\"")}} }
+              neighbors: { {{BenchPort.X.Ip}}: "{{BenchPort.X.Mac}}"{{Six(neighbor6)}} }
               {{Internet}}
             vpcs:
               - name: vpc1
@@ -82,7 +86,7 @@ internal sealed record BenchSetup
                 routeTables:
                   - name: main1
                     main: true
-                    routes: [{ destination: 0.0.0.0/0, target: internet }{{Six("{ destination: \"::/0\", target: internet }")}}]
+                    routes: [{ destination: 0.0.0.0/0, target: internet }{{Six(Route6)}}]
               - name: vpc2
                 cidrs: [10.1.0.0/16]
                 subnets: [{ name: three, cidrs: [10.1.0.0/24] }]
@@ -104,7 +108,8 @@ internal sealed record BenchSetup
     private string Six(string text) => IsDual ? ", " + text : "";
 
     private string Eni(BenchPort port, string addresses, string keys) => port == Without ? "" :
-        $"  - {{ name: {port.Name}, subnet: {port.Subnet}, mac: \"{port.Mac}\", privateIps: [{port.Ip}{(port.Ip6 is null ? "" : Six($"\"{port.Ip6}\""))}{addresses}], " +
+        $"  - {{ name: {port.Name}, subnet: {port.Subnet}, mac: \"{port.Mac}\", " +
+        $"privateIps: [{port.Ip}{(port.Ip6 is null ? "" : Six($"\"{port.Ip6}\""))}{addresses}], " +
         $"securityGroups: [sg-{port.Name}], device: {{ tap: {port.Namespace} }}{Also(EveryEni)}{Also(keys)} }}";
 
     private static string Also(string keys) => keys.Length == 0 ? "" : ", " + keys;

@@ -28,9 +28,11 @@ public sealed class ElasticIpTests : IDisposable
             Assert.True(exit == 0, output);
             Assert.Equal(Page, output);
             Assert.All(
-                bench.Network[B].Where("ip.protocol", "6"), f => Assert.Equal(("203.0.113.10", "10.1.0.11"), (f["ip.src"], f["ip.dst"])));
+                bench.Network[B].Where("ip.protocol", "6"),
+                f => Assert.Equal(("203.0.113.10", "10.1.0.11"), (f["ip.src"], f["ip.dst"])));
             Assert.All(
-                bench.Network[A].Where("ip.protocol", "6"), f => Assert.Equal(("203.0.113.11", "10.1.0.10"), (f["ip.src"], f["ip.dst"])));
+                bench.Network[A].Where("ip.protocol", "6"),
+                f => Assert.Equal(("203.0.113.11", "10.1.0.10"), (f["ip.src"], f["ip.dst"])));
 
             // Its own EIP reaches the sender itself, as from outside (semantics.md section 7).
             bench.Network.Serve(A, _folder, 80);
@@ -51,7 +53,8 @@ public sealed class ElasticIpTests : IDisposable
         foreach (byte[] headerOptions in (byte[][])[[], options])
         {
             byte[] Syn(FrameAddresses ends, byte ttl) => PacketBuilder.Eth(ends.SourceMac, ends.DestinationMac)
-                .IPv4(ends.Source, ends.Destination, ip => ip with { Ttl = ttl, Options = headerOptions, Identification = 0x2BAD })
+                .IPv4(ends.Source, ends.Destination,
+                    ip => ip with { Ttl = ttl, Options = headerOptions, Identification = 0x2BAD })
                 .Tcp(1256, 503, TcpBits.Syn, t => t with { Sequence = 0x01020304, Options = [2, 4, 5, 0xB4] }).Build();
             byte[] outside = bench.Pass(A, Syn(A.To(X), 64), X, PacketAssert.Addresses(A.Eip!.Value, X.Ip));
             PacketAssert.Equal(Syn(A.At(X, A.Eip), 63), outside);
@@ -77,13 +80,15 @@ public sealed class ElasticIpTests : IDisposable
         Bench.Run(new BenchSetup { Kernel = [A, X] }, bench =>
         {
             bench.Network.Touch(X);
-            (int exit, string output) = bench.Network.Run(A, "ping", "-c", "3", "-i", "0.2", "-W", "2", "-M", "dont", "-s", "4500", "198.51.100.10");
+            (int exit, string output) = bench.Network.Run(A, "ping", "-c", "3", "-i", "0.2", "-W", "2", "-M", "dont",
+                "-s", "4500", "198.51.100.10");
             Assert.True(exit == 0, output);
             Assert.Contains(" 3 received", output, StringComparison.Ordinal);
         });
         Bench.Run(new BenchSetup { RulesA = "{ protocol: udp, source: 0.0.0.0/0 }" }, bench =>
         {
-            byte[] Datagram(FrameAddresses ends, byte ttl) => Frames.Begin(ends, ttl).Udp(53, 40000).Payload(4000).Build();
+            byte[] Datagram(FrameAddresses ends, byte ttl) =>
+                Frames.Begin(ends, ttl).Udp(53, 40000).Payload(4000).Build();
             const uint Id = 0x7A7A;
             IReadOnlyList<byte[]> sent = Frames.Fragments(Datagram(X.Via(A.Eip!.Value), 64), 1480, Id);
             IReadOnlyList<byte[]> wanted = Frames.Fragments(Datagram(X.At(A), 63), 1480, Id);
@@ -93,9 +98,11 @@ public sealed class ElasticIpTests : IDisposable
                 bench.Send(X, fragment);
             }
 
-            // The same bytes as the datagram to the private address, cut up: so its checksum is right when it is put together.
+            // The same bytes as the datagram to the private address, cut up: so its checksum is right when it is put
+            // together.
             List<string> arrived = [.. wanted.Select(_ => Convert.ToHexString(bench.Expect(A)))];
-            Assert.Equal(wanted.Select(Convert.ToHexString).Order(StringComparer.Ordinal), arrived.Order(StringComparer.Ordinal));
+            Assert.Equal(wanted.Select(Convert.ToHexString).Order(StringComparer.Ordinal),
+                arrived.Order(StringComparer.Ordinal));
         });
     }
 
@@ -106,7 +113,8 @@ public sealed class ElasticIpTests : IDisposable
             foreach (string target in (string[])["203.0.113.99", "1.2.3.4"])
             {
                 FrameAddresses ends = X.Via(IpAddress.Parse(target));
-                foreach (byte[] frame in (byte[][])[Frames.Tcp(ends, 40000, 80, TcpBits.Syn), Frames.Udp(ends, 40000, 53), Frames.Echo(ends, 7, 1)])
+                byte[] syn = Frames.Tcp(ends, 40000, 80, TcpBits.Syn);
+                foreach (byte[] frame in (byte[][])[syn, Frames.Udp(ends, 40000, 53), Frames.Echo(ends, 7, 1)])
                 {
                     bench.Drop(X, frame, DropReason.EipUnbound);
                 }
@@ -114,12 +122,13 @@ public sealed class ElasticIpTests : IDisposable
 
             bench.Consume(X, Frames.ArpRequest(X.Mac, X.Ip, IpAddress.Parse("203.0.113.99")));
             bench.Answer(X, Frames.ArpRequest(X.Mac, X.Ip, A.Eip!.Value),
-                PacketAssert.Macs(UplinkMac, X.Mac), PacketAssert.Field("arp.op", "2"), PacketAssert.Field("arp.sha", UplinkMac.ToString()),
+                PacketAssert.Macs(UplinkMac, X.Mac), PacketAssert.Field("arp.op", "2"),
+                PacketAssert.Field("arp.sha", UplinkMac.ToString()),
                 PacketAssert.Field("arp.spa", "203.0.113.10"));
         });
 
-    /// <summary>An error with an RFC 4884 extension: the quote padded to 128 bytes, its length in words in the header, then an extension
-    /// structure with one object.</summary>
+    /// <summary>An error with an RFC 4884 extension: the quote padded to 128 bytes, its length in words in the header,
+    /// then an extension structure with one object.</summary>
     private static byte[] Extended(FrameAddresses ends, byte ttl, byte[] quoted)
     {
         const int QuoteBytes = 128;
@@ -127,8 +136,10 @@ public sealed class ElasticIpTests : IDisposable
         byte[] extension = [0x20, 0, 0, 0, 0, 8, 1, 1, 0x01, 0x02, 0x03, 0x04];
         ushort checksum = OnesComplement.Checksum(extension);
         (extension[2], extension[3]) = ((byte)(checksum >> 8), (byte)checksum);
-        return Frames.Begin(ends, ttl).Icmp(3, 4, ((QuoteBytes / 4) << 16) | 1280u).Payload([.. quote, .. extension]).Build();
+        return Frames.Begin(ends, ttl).Icmp(3, 4, ((QuoteBytes / 4) << 16) | 1280u).Payload([.. quote, .. extension])
+            .Build();
     }
 
-    private static (int Exit, string Output) Curl(Bench bench, string url) => bench.Network.Run(A, "curl", "-s", "-m", "2", url);
+    private static (int Exit, string Output) Curl(Bench bench, string url) =>
+        bench.Network.Run(A, "curl", "-s", "-m", "2", url);
 }

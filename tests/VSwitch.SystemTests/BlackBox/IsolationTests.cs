@@ -12,13 +12,15 @@ public class IsolationTests
     private const string Web = "{ protocol: tcp, ports: \"80\", source: 0.0.0.0/0 }";
 
     [RootFact]
-    public void BB37_the_same_addresses_in_two_vpcs_never_meet() => Bench.Run(new BenchSetup { RulesB = Web, RulesE = Web }, bench =>
+    public void BB37_the_same_addresses_in_two_vpcs_never_meet() =>
+        Bench.Run(new BenchSetup { RulesB = Web, RulesE = Web }, bench =>
     {
         var blue = new TcpTalk(bench, A, B, 40000, 80, 1000, 5000);
         var red = new TcpTalk(bench, D, E, 40000, 80, 770_000, 990_000);
         foreach (Action<TcpTalk> step in (Action<TcpTalk>[])
         [
-            t => t.FromClient(TcpBits.Syn), t => t.FromServer(TcpBits.Syn | TcpBits.Ack), t => t.FromClient(TcpBits.Ack), t => t.Exchange(300),
+            t => t.FromClient(TcpBits.Syn), t => t.FromServer(TcpBits.Syn | TcpBits.Ack),
+            t => t.FromClient(TcpBits.Ack), t => t.Exchange(300),
         ])
         {
             step(blue);
@@ -45,7 +47,8 @@ public class IsolationTests
         foreach ((BenchPort at, List<byte[]> sent) in new[] { (B, blues), (E, reds) })
         {
             List<string> arrived = [.. sent.Select(_ => Convert.ToHexString(bench.Expect(at)))];
-            Assert.Equal(sent.Select(Convert.ToHexString).Order(StringComparer.Ordinal), arrived.Order(StringComparer.Ordinal));
+            Assert.Equal(sent.Select(Convert.ToHexString).Order(StringComparer.Ordinal),
+                arrived.Order(StringComparer.Ordinal));
         }
 
         Assert.Equal((2 * Tuples) + 2, bench.ConnectionCount);
@@ -60,7 +63,8 @@ public class IsolationTests
         {
             (byte[] Frame, DropReason Reason)[] lost =
             [
-                (Frames.Udp(To("ff:ff:ff:ff:ff:ff", IpAddress.Parse("255.255.255.255")), 40000, 9), DropReason.Multicast),
+                (Frames.Udp(To("ff:ff:ff:ff:ff:ff", IpAddress.Parse("255.255.255.255")), 40000, 9),
+                    DropReason.Multicast),
                 (Frames.Udp(To("ff:ff:ff:ff:ff:ff", inVpc1), 40000, 9), DropReason.Multicast),
                 (Frames.Udp(To("01:00:5e:00:00:fb", IpAddress.Parse("224.0.0.251")), 5353, 5353), DropReason.Multicast),
                 (Frames.Udp(To("02:00:00:00:09:99", inVpc1), 40000, 9), DropReason.UnknownDestinationMac),
@@ -74,24 +78,28 @@ public class IsolationTests
 
             // Inside its own VPC's range nobody has that address; D is told, nobody else sees anything.
             bench.DropWithError(D, Frames.Tcp(D.Via(inVpc1), 40000, 80, TcpBits.Syn), DropReason.NoRoute,
-                PacketAssert.Addresses(Router1, D.Ip), PacketAssert.Icmp(3, 0), PacketAssert.Field("quote.tcp.dst", "80"));
+                PacketAssert.Addresses(Router1, D.Ip), PacketAssert.Icmp(3, 0),
+                PacketAssert.Field("quote.tcp.dst", "80"));
             bench.Consume(D, Frames.ArpRequest(D.Mac, D.Ip, inVpc1));
             Assert.All((BenchPort[])[A, B, C, X], port => Assert.Equal(0, bench.Network[port].Count));
 
             // By A's EIP it comes as anybody outside does, and its own EIP is what A sees.
             bench.Pass(D, Frames.Tcp(D.Via(A.Eip!.Value), 40000, 80, TcpBits.Syn), A,
-                PacketAssert.Macs(GatewayMac, A.Mac), PacketAssert.Addresses(D.Eip!.Value, A.Ip), PacketAssert.Flags(TcpBits.Syn));
+                PacketAssert.Macs(GatewayMac, A.Mac), PacketAssert.Addresses(D.Eip!.Value, A.Ip),
+                PacketAssert.Flags(TcpBits.Syn));
             bench.Drop(D, Frames.Tcp(D.Via(A.Eip!.Value), 40000, 22, TcpBits.Syn), DropReason.SecurityGroupIngress);
         });
     }
 
     [RootFact]
-    public void BB39_arp_is_answered_by_the_switch_for_what_is_there_and_by_nobody_else() => Bench.Run(new BenchSetup(), bench =>
+    public void BB39_arp_is_answered_by_the_switch_for_what_is_there_and_by_nobody_else() =>
+        Bench.Run(new BenchSetup(), bench =>
     {
         byte[] Who(IpAddress target, IpAddress? sender = null) => Frames.ArpRequest(A.Mac, sender ?? A.Ip, target);
         PacketCheck[] Says(MacAddress mac, IpAddress ip) =>
         [
-            PacketAssert.Macs(mac, A.Mac), PacketAssert.Field("arp.op", "2"), PacketAssert.Field("arp.sha", mac.ToString()),
+            PacketAssert.Macs(mac, A.Mac), PacketAssert.Field("arp.op", "2"),
+            PacketAssert.Field("arp.sha", mac.ToString()),
             PacketAssert.Field("arp.spa", ip.ToString()), PacketAssert.Field("arp.tha", A.Mac.ToString()),
         ];
         byte[] padded = [.. Who(Router1), .. new byte[18]];
@@ -102,7 +110,8 @@ public class IsolationTests
 
         bench.Answer(A, Who(B.Ip), Says(B.Mac, B.Ip));
 
-        // A probe for the own address must stay without an answer, else the asker would take it for taken (RFC 5227 section 2.1).
+        // A probe for the own address must stay without an answer, else the asker would take it for taken (RFC 5227
+        // section 2.1).
         bench.Consume(A, Who(A.Ip, IpAddress.Parse("0.0.0.0")));
         bench.Consume(A, Who(IpAddress.Parse("10.1.0.77")));
         bench.Consume(A, Who(IpAddress.Parse("10.1.0.40")));

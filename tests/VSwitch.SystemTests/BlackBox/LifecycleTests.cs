@@ -17,7 +17,8 @@ public class LifecycleTests
         var setup = new BenchSetup
         {
             Kernel = [A, B, C],
-            RulesB = "{ protocol: udp, source: 10.1.0.10/32 }, { protocol: tcp, ports: \"5201\", source: 10.1.0.10/32 }",
+            RulesB = "{ protocol: udp, source: 10.1.0.10/32 }, " +
+                "{ protocol: tcp, ports: \"5201\", source: 10.1.0.10/32 }",
             RulesC = IcmpFromA,
         };
         Bench.Run(setup, bench =>
@@ -28,11 +29,13 @@ public class LifecycleTests
             // A must go on sending to B's MAC while B is gone.
             BenchNetwork.Ip(A, $"neigh replace {B.Ip} lladdr {B.Mac} dev {A.Namespace} nud permanent");
             BenchProgram ping = bench.Network.Start(A, "ping", "-q", "-i", ".05", "-W", "2", "10.1.1.10");
-            BenchProgram load = bench.Network.Start(A, "iperf3", "-u", "-b", "50M", "-l", "1400", "-t", "60", "-c", "10.1.0.11");
+            BenchProgram load = bench.Network.Start(A, "iperf3", "-u", "-b", "50M", "-l", "1400", "-t", "60", "-c",
+                "10.1.0.11");
             bench.Await(() => bench.Network[B].Count > 2000, "the load at B");
 
             bench.Apply(setup with { Without = B });
-            bench.Await(() => bench.Drops(A, DropReason.UnknownDestinationMac) > 4000, "drops of what goes to an ENI that is not there");
+            bench.Await(() => bench.Drops(A, DropReason.UnknownDestinationMac) > 4000,
+                "drops of what goes to an ENI that is not there");
 
             bench.Apply(setup);
             bench.Reattach(B);
@@ -96,7 +99,8 @@ public class LifecycleTests
             });
             // 7919 is prime: all ports come, in no order that a table could be lucky with.
             IEnumerable<byte[]> syns = Enumerable.Range(0, Flood).Select(i => Frames.Begin(A.To(B))
-                .Tcp((ushort)(1024 + (i * 7919L % Ports)), 80, TcpBits.Syn, t => t with { Sequence = (uint)i * 77_777 }).Build());
+                .Tcp((ushort)(1024 + (i * 7919L % Ports)), 80, TcpBits.Syn, t => t with { Sequence = (uint)i * 77_777 })
+                .Build());
             bench.SendAll(A, syns, PerSecond, () => largest = Math.Max(largest, bench.ConnectionCount));
             over.Set();
             client.GetAwaiter().GetResult();

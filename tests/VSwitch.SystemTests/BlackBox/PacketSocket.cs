@@ -4,8 +4,8 @@ using VSwitch.Lab;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>A raw socket (packet(7)) on an interface inside a network namespace: frames out as they are given, frames in as the
-/// other end of the wire sent them; what this side sends itself is not seen.</summary>
+/// <summary>A raw socket (packet(7)) on an interface inside a network namespace: frames out as they are given, frames
+/// in as the other end of the wire sent them; what this side sends itself is not seen.</summary>
 internal sealed unsafe partial class PacketSocket : IDisposable
 {
     private const int PacketFamily = 17;
@@ -47,8 +47,8 @@ internal sealed unsafe partial class PacketSocket : IDisposable
         }
     }
 
-    /// <summary>The next frame into a buffer. That the interface is not up yet, or is gone, is an error that the kernel tells once;
-    /// here it is no frame.</summary>
+    /// <summary>The next frame into a buffer. That the interface is not up yet, or is gone, is an error that the kernel
+    /// tells once; here it is no frame.</summary>
     /// <returns>Its length; 0 when none waits.</returns>
     public int Receive(Span<byte> buffer)
     {
@@ -89,12 +89,14 @@ internal sealed unsafe partial class PacketSocket : IDisposable
         int one = 1;
         int size = ReceiveBufferBytes;
         if (socket < 0 || SetOption(socket, PacketLevel, IgnoreOutgoing, &one, sizeof(int)) < 0 ||
-            SetOption(socket, SocketLevel, ReceiveBufferForce, &size, sizeof(int)) < 0 || Bind(socket, address, AddressBytes) < 0)
+            SetOption(socket, SocketLevel, ReceiveBufferForce, &size, sizeof(int)) < 0 ||
+                Bind(socket, address, AddressBytes) < 0)
         {
             throw new IOException($"packet socket on {interfaceName}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
 
-        // The interface is not up yet, which is an error that waits in the socket: taken now, it meets no call that matters.
+        // The interface is not up yet, which is an error that waits in the socket: taken now, it meets no call that
+        // matters.
         byte none;
         _ = ReceiveBytes(socket, &none, 0, 0);
         return socket;
@@ -126,7 +128,8 @@ internal sealed unsafe partial class PacketSocket : IDisposable
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll(PollEntry* entries, nuint count, int timeoutMs);
 
-    [LibraryImport("libc", EntryPoint = "if_nametoindex", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "if_nametoindex", SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8)]
     private static partial uint InterfaceIndex(string name);
 
     [LibraryImport("libc", EntryPoint = "close")]

@@ -2,7 +2,8 @@ using VSwitch.Testing;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>Every frame that the switch sent to one port, in order, with a mark up to where the test has looked.</summary>
+/// <summary>Every frame that the switch sent to one port, in order, with a mark up to where the test has
+/// looked.</summary>
 internal sealed class PortRecorder
 {
     private readonly List<byte[]> _frames = [];

@@ -7,8 +7,8 @@ using VSwitch.Testing;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>The bench around the program as a user starts it: <c>vswitch run CONFIG --json</c> in a process of its own. What the switch
-/// counted is known when it has ended, from its closing summary.</summary>
+/// <summary>The bench around the program as a user starts it: <c>vswitch run CONFIG --json</c> in a process of its own.
+/// What the switch counted is known when it has ended, from its closing summary.</summary>
 internal sealed class ProgramBench : IDisposable
 {
     private const int StartLimitMs = 30_000;
@@ -23,7 +23,8 @@ internal sealed class ProgramBench : IDisposable
         Network = new BenchNetwork();
         string config = Path.Combine(_folder, "bench.yaml");
         File.WriteAllText(config, setup.Yaml());
-        _program = Process.Start(new ProcessStartInfo("dotnet", [typeof(SwitchHost).Assembly.Location, "run", config, "--json"])
+        string program = typeof(SwitchHost).Assembly.Location;
+        _program = Process.Start(new ProcessStartInfo("dotnet", [program, "run", config, "--json"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -63,7 +64,8 @@ internal sealed class ProgramBench : IDisposable
         }
     }
 
-    /// <summary>Runs a case, ends the switch by SIGTERM, lets the case look at the summary, and checks what every case must hold.</summary>
+    /// <summary>Runs a case, ends the switch by SIGTERM, lets the case look at the summary, and checks what every case
+    /// must hold.</summary>
     public static void Run(BenchSetup setup, Action<ProgramBench> act, Action<ProgramSummary> look)
     {
         using var bench = new ProgramBench(setup);
@@ -94,7 +96,8 @@ internal sealed class ProgramBench : IDisposable
         }
 
         bool ended = _program.WaitForExit(StartLimitMs);
-        Xunit.Assert.True(ended && _program.ExitCode == 0, $"exit {(ended ? _program.ExitCode : -1)}: {string.Join('\n', Log)}");
+        Xunit.Assert.True(ended && _program.ExitCode == 0,
+            $"exit {(ended ? _program.ExitCode : -1)}: {string.Join('\n', Log)}");
         Xunit.Assert.All(Log, line => Xunit.Assert.StartsWith("vswitch: ", line, StringComparison.Ordinal));
         Xunit.Assert.DoesNotContain(Log, line => line.Contains("failed", StringComparison.Ordinal));
         var summary = new ProgramSummary(JsonDocument.Parse(_output.Result).RootElement);
@@ -110,7 +113,8 @@ internal sealed class ProgramBench : IDisposable
 
     private void Check(BenchPort port, ProgramSummary summary)
     {
-        long ended = summary.Of(port, "forwarded") + summary.Of(port, "answered") + summary.Of(port, "consumed") + summary.Of(port, "dropped");
+        long ended = summary.Of(port, "forwarded") + summary.Of(port, "answered") + summary.Of(port, "consumed") +
+            summary.Of(port, "dropped");
         Xunit.Assert.Equal(summary.Of(port, "received"), ended);
         Xunit.Assert.Equal(summary.Of(port, "sent"), Network[port].Count);
         Xunit.Assert.All(Network[port].Frames, PacketAssert.IsValid);
@@ -142,9 +146,11 @@ internal sealed class ProgramSummary(JsonElement root)
 {
     public int Connections => root.GetProperty("connections").GetInt32();
 
-    public long Of(BenchPort port, string counter) => root.GetProperty("ports").GetProperty(port.Port).GetProperty(counter).GetInt64();
+    public long Of(BenchPort port, string counter) => Port(port).GetProperty(counter).GetInt64();
 
     /// <summary>Drops of a port's frames for a reason.</summary>
     public long Drops(BenchPort port, string reason) =>
-        root.GetProperty("ports").GetProperty(port.Port).GetProperty("drops").TryGetProperty(reason, out JsonElement count) ? count.GetInt64() : 0;
+        Port(port).GetProperty("drops").TryGetProperty(reason, out JsonElement count) ? count.GetInt64() : 0;
+
+    private JsonElement Port(BenchPort port) => root.GetProperty("ports").GetProperty(port.Port);
 }

@@ -1,12 +1,11 @@
-using System.Globalization;
 using System.Text.Json;
 using Xunit;
 using static VSwitch.SystemTests.BlackBox.BenchPort;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>The stock clients, on the bench of the black-box cases, over IPv4 and IPv6, through security groups, the router and an
-/// EIP.</summary>
+/// <summary>The stock clients, on the bench of the black-box cases, over IPv4 and IPv6, through security groups, the
+/// router and an EIP.</summary>
 public sealed class RealClientTests : IDisposable
 {
     private const string Page = "hello";
@@ -16,9 +15,11 @@ public sealed class RealClientTests : IDisposable
 
     public RealClientTests() => File.WriteAllText(Path.Combine(_folder, "page"), Page);
 
-    /// <summary>What each group lets in: the web, iperf3, and the probes of traceroute and tracepath, of both families.</summary>
+    /// <summary>What each group lets in: the web, iperf3, and the probes of traceroute and tracepath, of both
+    /// families.</summary>
     private static string Rules => string.Join(", ", new[] { "0.0.0.0/0", "\"::/0\"" }.Select(from =>
-        $"{{ protocol: tcp, ports: \"{ServicePorts}\", source: {from} }}, {{ protocol: udp, ports: \"{ProbePorts}\", source: {from} }}, " +
+        $"{{ protocol: tcp, ports: \"{ServicePorts}\", source: {from} }}, " +
+        $"{{ protocol: udp, ports: \"{ProbePorts}\", source: {from} }}, " +
         $"{{ protocol: {(from[0] == '0' ? "icmp" : "icmpv6")}, source: {from} }}"));
 
     private static BenchSetup Setup => new()
@@ -38,12 +39,15 @@ public sealed class RealClientTests : IDisposable
         TouchAll(bench);
         foreach ((BenchPort from, string target) in new[]
         {
-            (A, "10.1.0.11"), (A, "10.1.1.10"), (A, "10.1.0.1"), (A, "198.51.100.10"), (X, "203.0.113.10"), (A, "203.0.113.11"),
-            (A, "fd00:1:0:1::b"), (A, "fd00:1:0:2::c"), (A, "fd00:1:0:1::1"), (A, "2001:db8:100::10"), (X, "fd00:1:0:1::a"),
+            (A, "10.1.0.11"), (A, "10.1.1.10"), (A, "10.1.0.1"), (A, "198.51.100.10"), (X, "203.0.113.10"),
+            (A, "203.0.113.11"),
+            (A, "fd00:1:0:1::b"), (A, "fd00:1:0:2::c"), (A, "fd00:1:0:1::1"), (A, "2001:db8:100::10"),
+            (X, "fd00:1:0:1::a"),
         })
         {
             (int exit, string output) = bench.Network.Run(from, "ping", "-c", "2", "-i", ".1", "-W", "2", target);
-            Assert.True(exit == 0 && output.Contains(" 2 received", StringComparison.Ordinal), $"{from} to {target}: {output}");
+            Assert.True(exit == 0 && output.Contains(" 2 received", StringComparison.Ordinal),
+                $"{from} to {target}: {output}");
         }
     });
 
@@ -54,15 +58,18 @@ public sealed class RealClientTests : IDisposable
         foreach ((BenchPort from, string router, string target) in new[]
         {
             (A, "10.1.0.1", "10.1.1.10"), (A, "10.1.0.1", "198.51.100.10"), (X, "198.51.100.1", "203.0.113.10"),
-            (A, "fd00:1:0:1::1", "fd00:1:0:2::c"), (A, "fd00:1:0:1::1", "2001:db8:100::10"), (X, "2001:db8:100::1", "fd00:1:0:1::a"),
+            (A, "fd00:1:0:1::1", "fd00:1:0:2::c"), (A, "fd00:1:0:1::1", "2001:db8:100::10"),
+            (X, "2001:db8:100::1", "fd00:1:0:1::a"),
         })
         {
             foreach (string[] kind in (string[][])[[], ["-I"], ["-T", "-p", "80"]])
             {
-                (int exit, string output) = bench.Network.Run(from, ["traceroute", "-n", "-q", "1", "-m", "4", .. kind, target]);
+                (int exit, string output) = bench.Network.Run(from,
+                    ["traceroute", "-n", "-q", "1", "-m", "4", .. kind, target]);
                 IEnumerable<string> hops = output.Split('\n').Skip(1).Where(l => l.Length > 0)
                     .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
-                Assert.True(exit == 0 && hops.SequenceEqual([router, target]), $"{from} {string.Join(' ', kind)} {target}: {output}");
+                Assert.True(exit == 0 && hops.SequenceEqual([router, target]),
+                    $"{from} {string.Join(' ', kind)} {target}: {output}");
             }
         }
     });
@@ -78,7 +85,8 @@ public sealed class RealClientTests : IDisposable
             })
             {
                 (int exit, string output) = bench.Network.Run(A, "tracepath", "-n", "-m", "4", target);
-                Assert.True(exit == 0 && output.Contains($"Resume: pmtu {mtu} hops 2 back 2", StringComparison.Ordinal), $"{target}: {output}");
+                bool isFound = output.Contains($"Resume: pmtu {mtu} hops 2 back 2", StringComparison.Ordinal);
+                Assert.True(exit == 0 && isFound, $"{target}: {output}");
             }
         });
 
@@ -88,13 +96,15 @@ public sealed class RealClientTests : IDisposable
         TouchAll(bench);
         foreach (BenchPort server in (BenchPort[])[A, C, X])
         {
-            bench.Network.Start(server, "python3", "-u", "-m", "http.server", "80", "--bind", "::", "--directory", _folder);
+            bench.Network.Start(server, "python3", "-u", "-m", "http.server", "80", "--bind", "::", "--directory",
+                _folder);
             bench.Network.WaitForListener(server, 80);
         }
 
         foreach ((BenchPort from, string host) in new[]
         {
-            (A, "10.1.1.10"), (A, "198.51.100.10"), (X, "203.0.113.10"), (B, "203.0.113.10"), (A, "[fd00:1:0:2::c]"), (A, "[2001:db8:100::10]"),
+            (A, "10.1.1.10"), (A, "198.51.100.10"), (X, "203.0.113.10"), (B, "203.0.113.10"), (A, "[fd00:1:0:2::c]"),
+            (A, "[2001:db8:100::10]"),
             (X, "[fd00:1:0:1::a]"),
         })
         {
@@ -121,11 +131,13 @@ public sealed class RealClientTests : IDisposable
         {
             foreach (string[] kind in (string[][])[["-n", "10M"], ["-u", "-b", "20M", "-n", "1M", "-l", "1200"]])
             {
-                (int exit, string output) = bench.Network.Run(from, ["iperf3", "-J", "--connect-timeout", "5000", "-c", target, .. kind]);
+                (int exit, string output) = bench.Network.Run(from,
+                    ["iperf3", "-J", "--connect-timeout", "5000", "-c", target, .. kind]);
                 Assert.True(exit == 0, $"{from} to {target} {string.Join(' ', kind)}: {output}");
                 JsonElement end = JsonDocument.Parse(output).RootElement.GetProperty("end");
-                double bytes = end.GetProperty(kind[0] == "-u" ? "sum" : "sum_received").GetProperty("bytes").GetDouble();
-                Assert.True(bytes >= 1_000_000, string.Create(CultureInfo.InvariantCulture, $"{from} to {target}: {bytes} bytes"));
+                double bytes = end.GetProperty(kind[0] == "-u" ? "sum" : "sum_received").GetProperty("bytes")
+                    .GetDouble();
+                Assert.InRange(bytes, 1_000_000, double.MaxValue);
             }
         }
     });

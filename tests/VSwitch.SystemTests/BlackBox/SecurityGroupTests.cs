@@ -25,9 +25,9 @@ public class SecurityGroupTests
         Assert.All(bench.Network[A].Frames, f => PacketAssert.That(f, PacketAssert.Field("eth.type", "0x0806")));
     });
 
-    /// <summary>Security groups only allow (semantics.md decision 1), so their table is rule 2 alone; the rule that denies stands where the
-    /// switch has order and denial, in a network ACL. That judges what crosses the border of a subnet: the senders A and B, the
-    /// receiver C.</summary>
+    /// <summary>Security groups only allow (semantics.md decision 1), so their table is rule 2 alone; the rule that
+    /// denies stands where the switch has order and denial, in a network ACL. That judges what crosses the border of a
+    /// subnet: the senders A and B, the receiver C.</summary>
     [RootFact]
     public void BB06_the_table_of_verdicts_is_the_documented_one()
     {
@@ -35,8 +35,14 @@ public class SecurityGroupTests
         const string Deny = "protocol: udp, ports: \"2000-2999\", source: 10.1.0.0/24";
         Bench.Run(new BenchSetup { RulesB = $"{{ {Allow} }}" }, bench => Assert.Equal(
             [1000, 1999, 2000, 2500, 2999, 3000], Passing(bench, [A, C], B, DropReason.SecurityGroupIngress)));
-        string acl = $"{{ name: border, vpc: vpc1, ingress: [{{ priority: 1, action: deny, {Deny} }}, {{ priority: 2, action: allow, {Allow} }}] }}";
-        var setup = new BenchSetup { NetworkAcls = acl, SubnetOfC = "networkAcl: border", RulesC = "{ protocol: all, source: 0.0.0.0/0 }" };
+        string acl =
+            $"{{ priority: 1, action: deny, {Deny} }}, {{ priority: 2, action: allow, {Allow} }}";
+        var setup = new BenchSetup
+        {
+            NetworkAcls = $"{{ name: border, vpc: vpc1, ingress: [{acl}] }}",
+            SubnetOfC = "networkAcl: border",
+            RulesC = "{ protocol: all, source: 0.0.0.0/0 }",
+        };
         Bench.Run(setup, bench => Assert.Equal([1000, 1999, 3000], Passing(bench, [A, B], C, DropReason.NetworkAcl)));
     }
 
@@ -51,7 +57,8 @@ public class SecurityGroupTests
             Assert.Equal(60, padded.Length);
             foreach (byte[] frame in (byte[][])[bare, padded])
             {
-                byte[] arrived = bench.Pass(A, frame, B, PacketAssert.Field("udp.length", "8"), PacketAssert.Without("payload"), PacketAssert.Unpadded());
+                byte[] arrived = bench.Pass(A, frame, B, PacketAssert.Field("udp.length", "8"),
+                    PacketAssert.Without("payload"), PacketAssert.Unpadded());
                 PacketAssert.Equal(bare, arrived);
             }
 
@@ -74,7 +81,8 @@ public class SecurityGroupTests
         {
             // The payload begins as TCP and UDP from port 40000 to the allowed port 80 do.
             byte[] payload = Frames.Tcp(A.To(B), 40000, 80, TcpBits.Syn, 20)[34..];
-            byte[] Of(FrameAddresses ends, byte protocol) => Frames.Begin(ends).Protocol(protocol).Payload(payload).Build();
+            byte[] Of(FrameAddresses ends, byte protocol) => Frames.Begin(ends).Protocol(protocol).Payload(payload)
+                .Build();
 
             bench.Pass(A, Of(A.To(B), 47), B, PacketAssert.Field("ip.protocol", "47"));
             foreach (byte protocol in (byte[])[112, 132, 50, 255])
@@ -88,8 +96,8 @@ public class SecurityGroupTests
             Assert.Equal(1, bench.ConnectionCount);
         });
 
-    /// <summary>Sends UDP and TCP SYNs of two senders to eight ports: 32 verdicts. Gives the ports that pass, which are UDP of the
-    /// first sender; all else is dropped for the reason.</summary>
+    /// <summary>Sends UDP and TCP SYNs of two senders to eight ports: 32 verdicts. Gives the ports that pass, which are
+    /// UDP of the first sender; all else is dropped for the reason.</summary>
     private static List<int> Passing(Bench bench, BenchPort[] senders, BenchPort to, DropReason reason)
     {
         var passed = new List<int>();

@@ -16,11 +16,13 @@ public class TcpStateTests
         byte[] Segment(TcpBits flags, int bytes = 0) => Frames.Tcp(B.To(A), 40000, 80, flags, bytes);
         byte[][] noOpeners =
         [
-            Segment(TcpBits.Syn | TcpBits.Ack), Segment(TcpBits.Psh | TcpBits.Ack, 10), Segment(TcpBits.Fin), Segment(TcpBits.Rst),
+            Segment(TcpBits.Syn | TcpBits.Ack), Segment(TcpBits.Psh | TcpBits.Ack, 10), Segment(TcpBits.Fin),
+            Segment(TcpBits.Rst),
         ];
         Bench.Run(new BenchSetup(), bench =>
         {
-            foreach (byte[] frame in (byte[][])[.. noOpeners, Segment(TcpBits.Ack), Frames.Echo(B.To(A), 7, 1, reply: true)])
+            byte[] echoReply = Frames.Echo(B.To(A), 7, 1, reply: true);
+            foreach (byte[] frame in (byte[][])[.. noOpeners, Segment(TcpBits.Ack), echoReply])
             {
                 bench.Drop(B, frame, DropReason.ConnectionInvalid);
             }
@@ -78,7 +80,8 @@ public class TcpStateTests
             whole.ServerDropped(TcpBits.Psh | TcpBits.Ack, 10);
         });
 
-    /// <summary>There is no command that clears state yet; a group of mode cut whose rules change is the way to do it.</summary>
+    /// <summary>There is no command that clears state yet; a group of mode cut whose rules change is the way to do
+    /// it.</summary>
     [RootFact]
     public void BB13_state_that_is_cut_is_gone_and_a_new_connection_works_at_once()
     {
@@ -119,7 +122,8 @@ public class TcpStateTests
             Assert.Equal(3001u, talk.ServerNext);
             (TcpBits Flags, uint Sequence, uint Ack)[] forged =
             [
-                (TcpBits.Rst, 0, 0), (TcpBits.Rst, 1_000_000, 0), (TcpBits.Rst, 42, 0), (TcpBits.Rst | TcpBits.Ack, 3000, 1),
+                (TcpBits.Rst, 0, 0), (TcpBits.Rst, 1_000_000, 0), (TcpBits.Rst, 42, 0),
+                (TcpBits.Rst | TcpBits.Ack, 3000, 1),
             ];
             foreach ((TcpBits flags, uint sequence, uint ack) in forged)
             {

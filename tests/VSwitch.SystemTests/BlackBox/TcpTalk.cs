@@ -4,8 +4,8 @@ using VSwitch.Wire;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>A TCP connection written by hand, segment by segment, between two raw ports: sequence numbers are kept, what arrives is
-/// compared.</summary>
+/// <summary>A TCP connection written by hand, segment by segment, between two raw ports: sequence numbers are kept,
+/// what arrives is compared.</summary>
 internal sealed class TcpTalk
 {
     private readonly Bench _bench;
@@ -19,7 +19,8 @@ internal sealed class TcpTalk
     /// <param name="serverPort">Server's port.</param>
     /// <param name="clientSequence">Client's initial sequence number.</param>
     /// <param name="serverSequence">Server's initial sequence number.</param>
-    public TcpTalk(Bench bench, BenchPort client, BenchPort server, ushort clientPort, ushort serverPort, uint clientSequence = 0, uint serverSequence = 0)
+    public TcpTalk(Bench bench, BenchPort client, BenchPort server, ushort clientPort, ushort serverPort,
+        uint clientSequence = 0, uint serverSequence = 0)
     {
         _bench = bench;
         Client = client;
@@ -103,7 +104,8 @@ internal sealed class TcpTalk
         (ushort source, ushort destination) = isClient ? (_clientPort, _serverPort) : (_serverPort, _clientPort);
         ushort window = isClient ? ClientWindow : ServerWindow;
         return Frames.Begin(from.To(to))
-            .Tcp(source, destination, flags, t => t with { Sequence = sequence, Acknowledgment = acknowledgment, Window = window })
+            .Tcp(source, destination, flags,
+                t => t with { Sequence = sequence, Acknowledgment = acknowledgment, Window = window })
             .Payload(bytes).Build();
     }
 
@@ -112,10 +114,12 @@ internal sealed class TcpTalk
         FrameAddresses seen = from.At(to);
         bool isRouted = seen.SourceMac != from.Mac;
         byte[] arrived = _bench.Pass(from, frame, to,
-            PacketAssert.Macs(seen.SourceMac, seen.DestinationMac), PacketAssert.Addresses(seen.Source, seen.Destination),
+            PacketAssert.Macs(seen.SourceMac, seen.DestinationMac),
+            PacketAssert.Addresses(seen.Source, seen.Destination),
             PacketAssert.Ttl(isRouted ? 63 : 64));
         // Within a subnet not a bit may change; the router touches nothing behind the IP header.
-        Xunit.Assert.Equal(Convert.ToHexString(frame[(isRouted ? 34 : 0)..]), Convert.ToHexString(arrived[(isRouted ? 34 : 0)..]));
+        Xunit.Assert.Equal(Convert.ToHexString(frame[(isRouted ? 34 : 0)..]),
+            Convert.ToHexString(arrived[(isRouted ? 34 : 0)..]));
     }
 
     private static uint AckOf(TcpBits flags, uint next) => (flags & TcpBits.Ack) != 0 ? next : 0;

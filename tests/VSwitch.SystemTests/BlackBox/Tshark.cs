@@ -30,7 +30,8 @@ internal static class Tshark
 
         string[] arguments =
         [
-            "-n", "-r", file, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y", Wrong,
+            "-n", "-r", file, "-Y", Wrong,
+            "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
         ];
         using Process tshark = Process.Start(new ProcessStartInfo("tshark", arguments)
         {
