@@ -21,12 +21,20 @@ internal sealed class BenchNetwork : IDisposable
     public BenchNetwork()
     {
         RemoveNamespaces();
-        foreach (BenchPort port in BenchPort.All)
+        try
         {
-            LabProcess.Ip("netns", "add", port.Namespace);
-            // Nothing of the kernel's own shall come in by a raw port: no solicitations, no multicast reports.
-            SetIpv6(port.Namespace, "all", isEnabled: false);
-            SetIpv6(port.Namespace, "default", isEnabled: false);
+            foreach (BenchPort port in BenchPort.All)
+            {
+                LabProcess.Ip("netns", "add", port.Namespace);
+                // Nothing of the kernel's own shall come in by a raw port: no solicitations, no multicast reports.
+                SetIpv6(port.Namespace, "all", isEnabled: false);
+                SetIpv6(port.Namespace, "default", isEnabled: false);
+            }
+        }
+        catch
+        {
+            RemoveNamespaces();
+            throw;
         }
 
         _listener = new Thread(Listen) { IsBackground = true, Name = "bench recorder" };

@@ -58,7 +58,7 @@ public class TcpStateTests
 
     [RootFact]
     public void BB11_a_connection_lives_as_long_as_the_timer_of_its_state() => Bench.Run(
-        new BenchSetup { RulesB = AllTcp, Timeouts = "tcpTransient: 1s, tcpEstablished: 3s, tcpClosing: 1s" }, bench =>
+        new BenchSetup { RulesB = AllTcp, Timeouts = "tcpTransient: 2s, tcpEstablished: 5s, tcpClosing: 2s" }, bench =>
         {
             var half = new TcpTalk(bench, A, B, 40001, 80, 100, 900);
             half.FromClient(TcpBits.Syn);
