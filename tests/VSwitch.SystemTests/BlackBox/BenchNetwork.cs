@@ -8,7 +8,10 @@ namespace VSwitch.SystemTests.BlackBox;
 internal sealed class BenchNetwork : IDisposable
 {
     private const int LookMs = 20;
-    private static readonly TimeSpan ProgramLimit = TimeSpan.FromSeconds(40);
+
+    /// <summary>How long a program may take.</summary>
+    public static readonly TimeSpan ProgramLimit = TimeSpan.FromSeconds(40);
+
     private readonly Dictionary<BenchPort, PacketSocket> _sockets = [];
     private readonly Dictionary<BenchPort, PortRecorder> _recorders = [];
     private readonly HashSet<BenchPort> _touched = [];
@@ -236,7 +239,6 @@ internal sealed class BenchNetwork : IDisposable
 /// <summary>A program at work in a namespace, and what it says.</summary>
 internal sealed class BenchProgram
 {
-    private const int Interruption = 2;
     private readonly Process _process;
     private readonly Task<string> _output;
     private readonly Task<string> _error;
@@ -247,8 +249,6 @@ internal sealed class BenchProgram
         _output = process.StandardOutput.ReadToEndAsync();
         _error = process.StandardError.ReadToEndAsync();
     }
-
-    public bool HasExited => _process.HasExited;
 
     /// <summary>Ends it, and gives all that it said.</summary>
     public string Stop()
@@ -262,18 +262,10 @@ internal sealed class BenchProgram
         return _output.Result + _error.Result;
     }
 
-    /// <summary>Ends it as Ctrl-C does, and gives all that it said.</summary>
-    public string Interrupt()
-    {
-        LabSwitch.Signal(_process.Id, Interruption);
-        _process.WaitForExit();
-        return Stop();
-    }
-
     /// <summary>Waits for its end, and gives its exit code and all that it said.</summary>
-    public (int Exit, string Output) Wait(TimeSpan limit)
+    public (int Exit, string Output) Wait()
     {
-        bool ended = _process.WaitForExit(limit);
+        bool ended = _process.WaitForExit(BenchNetwork.ProgramLimit);
         string output = Stop();
         return (ended ? _process.ExitCode : -1, output);
     }

@@ -34,7 +34,7 @@ public sealed class LifecycleTests : IDisposable
             bench.Network.WaitForListener(B, 5201);
             // A must go on sending to B's MAC while B is gone.
             BenchNetwork.Ip(A, $"neigh replace {B.Ip} lladdr {B.Mac} dev {A.Namespace} nud permanent");
-            BenchProgram ping = bench.Network.Start(A, "ping", "-q", "-i", ".05", "-W", "2", "10.1.1.10");
+            BenchProgram ping = bench.Network.Start(A, "ping", "-q", "-c", "100", "-i", ".05", "-W", "2", "10.1.1.10");
             BenchProgram load = bench.Network.Start(A, "iperf3", "-u", "-b", "50M", "-l", "1400", "-t", "60", "-c",
                 "10.1.0.11");
             bench.Await(() => bench.Network[B].Count > 2000, "the load at B");
@@ -48,7 +48,8 @@ public sealed class LifecycleTests : IDisposable
             int before = bench.Network[B].Count;
             bench.Await(() => bench.Network[B].Count > before + 2000, "the load at the new B");
             load.Stop();
-            Assert.Contains(" 0% packet loss", ping.Interrupt(), StringComparison.Ordinal);
+            (_, string output) = ping.Wait();
+            Assert.True(output.Contains(" 0% packet loss", StringComparison.Ordinal), $"{output}\n{bench.Report()}");
         });
     }
 
