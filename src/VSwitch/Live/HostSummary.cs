@@ -10,13 +10,16 @@ internal static class HostSummary
 {
     public static object ToJson(SwitchHost host)
     {
-        var ports = new Dictionary<string, (PortCounters Counters, int Held)>(StringComparer.Ordinal);
+        var ports = new Dictionary<string, (PortCounters Counters, int Held, SortedDictionary<string, long> Drops)>(
+            StringComparer.Ordinal);
         var drops = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach ((string name, int port) in Ports(host))
         {
-            ports[name] = (host.Workers.Sum(port), host.Workers.HeldOf(port));
+            var own = new SortedDictionary<string, long>(StringComparer.Ordinal);
+            ports[name] = (host.Workers.Sum(port), host.Workers.HeldOf(port), own);
             foreach ((DropReason reason, long count) in Drops(host, port))
             {
+                own[reason.Name()] = count;
                 drops[reason.Name()] = drops.GetValueOrDefault(reason.Name()) + count;
             }
         }
@@ -35,6 +38,7 @@ internal static class HostSummary
                 p.Value.Counters.Generated,
                 p.Value.Counters.ReceivedBytes,
                 p.Value.Counters.SentBytes,
+                p.Value.Drops,
             }),
             Drops = drops,
             Connections = host.Workers.ConnectionCount,
