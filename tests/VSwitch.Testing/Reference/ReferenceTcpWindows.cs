@@ -241,12 +241,9 @@ internal sealed class ReferenceTcpJudge
             return Unmoved();
         }
 
-        bool isAnotherSyn = state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.Syn && _isOriginal &&
-            _segment.End != _track.Opener.End;
-        if (isAnotherSyn)
+        if (state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.Syn && _isOriginal)
         {
-            RememberSyn();
-            return Unmoved();
+            return AnotherSyn();
         }
 
         bool isAnswerToSyn = state == ReferenceTcpState.SynSent && _kind == ReferenceTcpClass.SynAck;
@@ -276,15 +273,31 @@ internal sealed class ReferenceTcpJudge
         }
         else if (_kind == ReferenceTcpClass.Ack && _track.State == ReferenceTcpState.SynSent)
         {
-            _track.ChallengeAck = _segment.Ack;
+            // What is remembered last takes the place of what was remembered before.
+            (_track.ChallengeAck, _track.RememberedSyn) = (_segment.Ack, null);
         }
 
         return Unmoved();
     }
 
-    private void RememberSyn() => _track.RememberedSyn = new ReferenceRememberedSyn(
-        _segment.End, _segment.Window, _segment.Scale, _segment.SackPermitted,
-        AwaitsChallenge: _track.State == ReferenceTcpState.LastAck);
+    /// <summary>The opener's SYN again changes nothing; one with another end is remembered.</summary>
+    private ReferenceVerdict AnotherSyn()
+    {
+        if (_segment.End != _track.Opener.End)
+        {
+            RememberSyn();
+        }
+
+        return Unmoved();
+    }
+
+    private void RememberSyn()
+    {
+        _track.ChallengeAck = null;
+        _track.RememberedSyn = new ReferenceRememberedSyn(
+            _segment.End, _segment.Window, _segment.Scale, _segment.SackPermitted,
+            AwaitsChallenge: _track.State == ReferenceTcpState.LastAck);
+    }
 
     /// <summary>Both ends began anew: the numbers are those of the SYN that was let through and of this SYN+ACK.</summary>
     private ReferenceVerdict Resynchronise(ReferenceRememberedSyn syn)
@@ -379,9 +392,7 @@ internal sealed class ReferenceTcpJudge
         _track.IsSimultaneous |= next == ReferenceTcpState.SynSent2;
         bool isReplyAck = !_isOriginal && _kind == ReferenceTcpClass.Ack;
         bool isEstablished = next == ReferenceTcpState.SynRecv && isReplyAck && _track.IsSimultaneous;
-        ReferenceVerdict moved = Moved(isEstablished ? ReferenceTcpState.Established : next);
-        bool isSynAgain = state == ReferenceTcpState.SynSent && next == ReferenceTcpState.SynSent;
-        return isSynAgain ? moved with { Refreshes = false } : moved;
+        return Moved(isEstablished ? ReferenceTcpState.Established : next);
     }
 
     /// <summary>The acknowledgement, and what SACK adds to it.</summary>

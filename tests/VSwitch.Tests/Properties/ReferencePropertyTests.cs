@@ -71,6 +71,7 @@ public class ReferencePropertyTests(ITestOutputHelper output)
             }
         }
 
+        real.Workers.DropHeld();
         Assert.Equal(0, real.MissingBuffers(nowNs));
     }
 

@@ -185,6 +185,8 @@ internal static class ReferenceTcpRows
             Out(SynAck, 0, 1, There), Reply(Ack, 1, 1, Back), Reply(Ack, 1, 1, Back).At(400_000_000)),
         Row("simultaneous SYNs, and the opener's ACK establishes", Out(Syn, 0, 0, There), Reply(Syn, 0, 0, Back),
             Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There), Out(Ack, 1, 1, There).At(400_000_000)),
+        Row("after simultaneous SYNs a SYN+ACK must not acknowledge what was not sent", Out(Syn, 0, 0, There), Reply(Syn, 0, 0, Back),
+            Reply(SynAck, 500, 200, Refused), Out(SynAck, 300, 200, Refused), Reply(SynAck, 500, 227, Refused)),
         Row("the responder's ACK alone does not establish", Out(Syn, 0, 0, There), Reply(SynAck, 0, 1, Back), Reply(Ack, 1, 1, Back),
             Reply(Ack, 1, 1, Refused).At(60_000)),
     ];
