@@ -425,8 +425,7 @@ internal sealed class ReferenceTcpJudge
             return Place.Outside;
         }
 
-        bool isJudgedForAge = _kind != ReferenceTcpClass.Ack || _track.State != ReferenceTcpState.Established;
-        return isJudgedForAge && !(isNew && isAckNew) ? Place.Late : Place.Inside;
+        return isNew && isAckNew ? Place.Inside : Place.Late;
     }
 
     private void MoveWindows(uint end, uint ack, uint sack)
