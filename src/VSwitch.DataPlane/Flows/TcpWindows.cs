@@ -83,6 +83,24 @@ public static unsafe class TcpWindows
     /// <param name="moves">False when the windows must stay whatever the answer.</param>
     public static TcpFit Fit(FlowEntry* e, in TcpSegment segment, int d, bool isReset, bool moves)
     {
+        if (!segment.IsSyn)
+        {
+            return FitOrBegin(e, segment, d, isReset, moves);
+        }
+
+        // A SYN may begin the numbers of its side; one that then does not fit must leave nothing behind.
+        FlowEntry before = *e;
+        TcpFit fit = FitOrBegin(e, segment, d, isReset, moves);
+        if (fit is TcpFit.Outside or TcpFit.Late)
+        {
+            *e = before;
+        }
+
+        return fit;
+    }
+
+    private static TcpFit FitOrBegin(FlowEntry* e, in TcpSegment segment, int d, bool isReset, bool moves)
+    {
         int r = d ^ 1;
         bool isUnsettled = e->State is FlowState.TcpSynSent or FlowState.TcpSynSent2 or FlowState.TcpSynRecv;
         if (segment.IsSyn && (e->MaxWindow[d] == 0 || (isUnsettled && (int)(segment.End - e->End[d]) > 0)))
