@@ -149,6 +149,13 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             connection.EgressGroup = group.Name;
         }
 
+        // An EIP that moved ends the connection; one that is not bound at all is no way out.
+        if (connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
+            (holder.Eni.Name != opener.Name || holder.Private != connection.OpenerAddress))
+        {
+            return IsOver;
+        }
+
         ReferenceRoute route = connection.IsSwitched
             ? new ReferenceRoute(DropReason.None, topology.Eni(connection.ReceiverPort), false)
             : ReferenceRoute.Find(topology, opener, connection.OpenerAddress, destination);

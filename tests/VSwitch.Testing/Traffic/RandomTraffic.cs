@@ -27,6 +27,7 @@ public sealed class RandomTraffic
     private TrafficFragments _fragments;
     private TrafficConversation? _speaking;
     private bool _isDelivered;
+    private bool _lingers;
     private (string Port, byte[] Frame)? _last;
 
     /// <summary>Begins a stream.</summary>
@@ -105,14 +106,21 @@ public sealed class RandomTraffic
     }
 
     /// <summary>Now and then many frames of one kind.</summary>
-    private (string Port, IReadOnlyList<byte[]> Frames)? Burst() => _random.Next(4000) switch
+    private (string Port, IReadOnlyList<byte[]> Frames)? Burst()
     {
-        0 => _plan.Flood(),
-        1 => _plan.Storm(),
-        < 10 => _plan.HalfOpen(),
-        < 50 => _fragments.Datagram(),
-        _ => null,
-    };
+        int choice = _random.Next(4000);
+
+        // Fragments may be held for a while; a flood that paused would be none.
+        _lingers = choice is >= 13 and < 50;
+        return choice switch
+        {
+            < 3 => _plan.Flood(),
+            < 5 => _plan.Storm(),
+            < 13 => _plan.HalfOpen(),
+            < 50 => _fragments.Datagram(),
+            _ => null,
+        };
+    }
 
     private (string Port, byte[] Frame) Speak()
     {
@@ -147,7 +155,7 @@ public sealed class RandomTraffic
     {
         if (_pending.Count > 0)
         {
-            return _random.Next(60) == 0 ? _random.Next(1_200_000_000) : _random.Next(20_000);
+            return _lingers && _random.Next(60) == 0 ? _random.Next(1_200_000_000) : _random.Next(20_000);
         }
 
         if (_random.Next(1000) == 0)

@@ -175,6 +175,23 @@ internal static class ReferenceTcpRows
                 .. Open(), Out(FinAck, 1, 1, There), Reply(FinAck, 1, 2, Back), Out(Syn, 500, 0, There), Reply(Ack, 2, 2, Back),
                 Out(Syn, 600, 0, There), Reply(SynAck, 9000, 601, Back), Out(Ack, 601, 9001, There),
             ]),
+        Row("a SYN into an open connection, its challenge ACK, and the opener's RST that follows",
+            [.. Open(), Out(Syn, 70_000, 0, There), Reply(Ack, 1, 1, Back), Out(Rst, 1, 0, There), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
+        Row("the same in LAST_ACK",
+            [
+                .. Open(), Out(FinAck, 1, 1, There), Reply(FinAck, 1, 2, Back), Out(Syn, 500, 0, There), Reply(Ack, 2, 2, Back),
+                Out(Rst, 2, 0, There), Out(Syn, 9, 0, There), Reply(SynAck, 0, 10, Back),
+            ]),
+        Row("the same with data of the opener before",
+            [
+                .. Open(), Out(Ack, 1, 1, There, 300), Reply(Ack, 1, 301, Back), Reply(Ack, 1, 301, Back, 50), Out(Ack, 301, 51, There),
+                Out(Syn, 70_000, 0, There), Reply(Ack, 51, 301, Back), Out(Rst, 301, 0, There), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused),
+            ]),
+        Row("both FINs acknowledged, and the responder's SYN anew",
+            [
+                .. Open(), Reply(FinAck, 1, 1, Back), Out(Ack, 1, 2, There), Out(FinAck, 1, 2, There), Reply(Ack, 2, 2, Back),
+                Reply(Syn, 90_000, 0, Back),
+            ]),
         Row("a challenge ACK in SYN_SENT, and the opener's RST that follows", Out(Syn, 0, 0, There), Reply(Ack, 800, 5000, Back),
             Out(Rst, 5001, 0, Refused), Out(Rst, 5000, 0, There), Out(Rst, 5000, 0, There), Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There)),
     ];

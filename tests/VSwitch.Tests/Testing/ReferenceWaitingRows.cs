@@ -235,6 +235,8 @@ internal static class ReferenceWaitingRows
         [
             new ReferenceRow("keep lets what began go on", Rich, [begin, In("web", answer, "forwarded internet")],
                 With(Changed, LiveConnectionPolicy.Keep), 1),
+            new ReferenceRow("an EIP that moved ends what came in by it", Rich, [begin, In("web", answer, "dropped connection-invalid")],
+                Rich with { ElasticIps = [.. Rich.ElasticIps.Select(e => e.Name == "web-ip" ? e with { Eni = "db" } : e)] }, 1),
             new ReferenceRow("cut ends what the new rules would allow, too", Rich,
                 [In("internet", Frames.Tcp(toWeb, 40000, 443, TcpBits.Syn), "forwarded web"),
                     In("web", Frames.Tcp(WebOut, 443, 40000, TcpBits.Syn | TcpBits.Ack), "dropped connection-invalid")],
