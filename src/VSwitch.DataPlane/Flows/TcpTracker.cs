@@ -128,9 +128,8 @@ public static unsafe class TcpTracker
             case SynRecv when kind == Kind.Ack && (e->Marks & TcpMarks.SimultaneousOpen) != 0:
                 next = Established;
                 break;
-            case TimeWait when state == LastAck && isReply && (e->Marks & TcpMarks.RememberedSyn) != 0:
-                // A challenge ACK in answer to that SYN, not the acknowledgment of the last FIN (RFC 5961 section 4).
-                e->Marks &= ~TcpMarks.RememberedSyn;
+            case TimeWait when state == LastAck && isReply && TcpWindows.TakeChallenge(e):
+                // A challenge ACK in answer to the SYN, not the acknowledgment of the last FIN (RFC 5961 section 4).
                 return TcpVerdict.Ignore;
         }
 
@@ -238,7 +237,7 @@ public static unsafe class TcpTracker
             return TcpVerdict.Invalid;
         }
 
-        bool isExact = !isKnown || segment.Sequence == e->MaxAck[r] || segment.Sequence == e->End[d];
+        bool isExact = (isKnown && segment.Sequence == e->MaxAck[r]) || segment.Sequence == e->End[d];
         if (e->State == Established && !isExact)
         {
             // Perhaps real, perhaps forged: the receiver asks its sender by a challenge ACK (RFC 5961 section 3).

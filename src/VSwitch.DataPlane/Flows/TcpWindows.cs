@@ -25,6 +25,7 @@ public static unsafe class TcpWindows
 {
     private const int NoScale = 15;
     private const uint LeastAckWindow = 66_000;
+    private const int AwaitsChallenge = 32;
 
     /// <summary>Takes the numbers of a first SYN.</summary>
     public static void BeginSyn(FlowEntry* e, in TcpSegment segment, int d)
@@ -53,7 +54,15 @@ public static unsafe class TcpWindows
         e->Marks = (e->Marks & ~TcpMarks.RememberedAck) | TcpMarks.RememberedSyn;
         e->RememberedSequence = syn.End;
         e->RememberedWindow = syn.Window;
-        e->RememberedOptions = syn.SynOptions();
+        e->RememberedOptions = (byte)(syn.SynOptions() | (e->State == FlowState.TcpLastAck ? AwaitsChallenge : 0));
+    }
+
+    /// <summary>True once, when a SYN came in LAST_ACK: the answer to it may be a challenge ACK.</summary>
+    public static bool TakeChallenge(FlowEntry* e)
+    {
+        bool awaits = (e->Marks & TcpMarks.RememberedSyn) != 0 && (e->RememberedOptions & AwaitsChallenge) != 0;
+        e->RememberedOptions = (byte)(e->RememberedOptions & ~AwaitsChallenge);
+        return awaits;
     }
 
     /// <summary>The remembered SYN was the right one: its numbers replace the opener's, the responder's begin anew.</summary>

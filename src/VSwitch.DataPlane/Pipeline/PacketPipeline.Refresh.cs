@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Policy;
@@ -54,6 +55,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             // The policy allows it: what is missing is the neighbour's answer, and the connection waits for that.
             return reason;
+        }
+
+        if (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, forward))
+        {
+            _connections.Remove(entry);
+            isGone = true;
+            return DropReason.None;
         }
 
         if (reason != DropReason.None)
@@ -172,6 +180,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             ? opening.Port != 0 && !TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination)
             : (_snapshot.Enis[port].Flags & EniFlags.Transit) != 0;
         return isLed || TFamily.PortOf(_snapshot, opening.Space, opening.Destination) == port;
+    }
+
+    /// <summary>True when the EIP that a connection from outside came in by is bound to another address now.</summary>
+    private bool HasEipMoved<TAddress, TFamily>(in Opening<TAddress> opening, in FlowAction forward)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        if (typeof(TAddress) != typeof(uint) || opening.Port != 0)
+        {
+            return false;
+        }
+
+        TAddress destination = opening.Destination;
+        uint address = Unsafe.As<TAddress, uint>(ref destination) ^ forward.DestinationXor;
+        return _snapshot.Eips[Ip4Family.EipOf(_snapshot, address)].IsBound;
     }
 
     /// <summary>True when the number is still the ENI's that had it in an older snapshot.</summary>
