@@ -265,8 +265,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void NoteAnswer(PacketBuffer* p, FlowEntry* entry)
     {
         bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
-        bool isBehindHandshake = entry->State is >= FlowState.TcpEstablished and <= FlowState.TcpTimeWait;
-        bool isKnownByState = (isBehindHandshake || entry->State == FlowState.UdpStream) &&
+        bool isKnownByState = entry->State is FlowState.TcpEstablished or FlowState.UdpStream &&
             (entry->Marks & TcpMarks.Liberal) == 0;
         bool isAnswered = isKnownByState ||
             (isReply && (entry->State is FlowState.Icmp or FlowState.Other || (entry->Marks & TcpMarks.Liberal) != 0));
