@@ -113,7 +113,7 @@ internal sealed record ReferenceTcpTrack
 
     public ReferenceTcpSide Responder { get; init; } = new();
 
-    /// <summary>Both ends have spoken to effect: the state was ESTABLISHED, or one that follows it.</summary>
+    /// <summary>The state was ESTABLISHED: both ends have spoken to effect.</summary>
     public bool WasEstablished { get; set; }
 
     /// <summary>First sequence number of the opener's SYN.</summary>
@@ -462,12 +462,9 @@ internal sealed class ReferenceTcpJudge
     private ReferenceVerdict Moved(ReferenceTcpState state)
     {
         _track.State = state;
-        _track.WasEstablished |= IsBehindHandshake(state);
+        _track.WasEstablished |= state == ReferenceTcpState.Established;
         return new ReferenceVerdict { Tcp = _track, Refreshes = true };
     }
-
-    private static bool IsBehindHandshake(ReferenceTcpState state) => state is ReferenceTcpState.Established or
-        ReferenceTcpState.FinWait or ReferenceTcpState.CloseWait or ReferenceTcpState.LastAck or ReferenceTcpState.TimeWait;
 
     /// <summary>Passes; what is remembered of it is no change of state, window or timer.</summary>
     private ReferenceVerdict Unmoved() => new() { Tcp = _track };
