@@ -182,19 +182,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return isLed || TFamily.PortOf(_snapshot, opening.Space, opening.Destination) == port;
     }
 
-    /// <summary>True when the EIP that a connection from outside came in by is bound to another address now.</summary>
+    /// <summary>True when the EIP that the connection's inside end was known by is bound to another address now.</summary>
     private bool HasEipMoved<TAddress, TFamily>(in Opening<TAddress> opening, in FlowAction forward)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        if (typeof(TAddress) != typeof(uint) || opening.Port != 0)
+        if (typeof(TAddress) != typeof(uint) || opening.IsHairpin)
         {
             return false;
         }
 
-        TAddress destination = opening.Destination;
-        uint address = Unsafe.As<TAddress, uint>(ref destination) ^ forward.DestinationXor;
-        return _snapshot.Eips[Ip4Family.EipOf(_snapshot, address)].IsBound;
+        TAddress inside = opening.Port == 0 ? opening.Destination : opening.Source;
+        uint flip = opening.Port == 0 ? forward.DestinationXor : forward.SourceXor;
+        return flip != 0 && _snapshot.Eips[Ip4Family.EipOf(_snapshot, Unsafe.As<TAddress, uint>(ref inside) ^ flip)].IsBound;
     }
 
     /// <summary>True when the number is still the ENI's that had it in an older snapshot.</summary>

@@ -153,12 +153,13 @@ internal sealed record ReferenceTcpTrack
 
     public ReferenceTcpTrack Copy() => this with { Opener = Opener with { }, Responder = Responder with { } };
 
-    /// <summary>A side's first SYN, or one that begins it anew; the scale is that of the first.</summary>
+    /// <summary>A side's first SYN, or one that begins it anew; the options are those of the first.</summary>
     public static void SetFromSyn(ReferenceTcpSide side, ReferenceSegment syn)
     {
-        side.Scale = side.MaxWin == 0 ? syn.Scale : side.Scale;
+        bool isFirst = side.MaxWin == 0;
+        side.Scale = isFirst ? syn.Scale : side.Scale;
+        side.SackPermitted = isFirst ? syn.SackPermitted : side.SackPermitted;
         (side.End, side.MaxEnd, side.MaxWin) = (syn.End, syn.End, Math.Max(syn.Window, 1));
-        side.SackPermitted = syn.SackPermitted;
     }
 
     /// <summary>A side that is seen for the first time in mid-stream.</summary>
@@ -351,6 +352,7 @@ internal sealed class ReferenceTcpJudge
         if (isSet)
         {
             ReferenceTcpTrack.SetFromSyn(_sender, _segment);
+            (_sender.MaxWin, _receiver.MaxWin) = (InUnits(_sender), InUnits(_receiver));
         }
         else if (_sender.MaxWin == 0)
         {
