@@ -121,12 +121,12 @@ internal sealed record ReferenceQuote(int Start, int L4, int End, byte Protocol,
         }
 
         int header = (bytes[at] & 15) * 4;
-        end = Math.Min(end, at + ((bytes[at + 2] << 8) | bytes[at + 3]));
+        int quotedEnd = Math.Min(end, at + ((bytes[at + 2] << 8) | bytes[at + 3]));
         bool isLater = (((bytes[at + 6] << 8) | bytes[at + 7]) & 0x1FFF) != 0;
         return header < 20 || at + header + 8 > end || !OnesComplement.IsRight(bytes.AsSpan(at, header))
             ? null
             : new ReferenceQuote(
-                at, at + header, end, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),
+                at, at + header, quotedEnd, bytes[at + 9], IpAddress.Read(bytes.AsSpan(at + 12), isV6: false),
                 IpAddress.Read(bytes.AsSpan(at + 16), isV6: false), isLater);
     }
 
@@ -137,7 +137,7 @@ internal sealed record ReferenceQuote(int Start, int L4, int End, byte Protocol,
             return null;
         }
 
-        end = Math.Min(end, at + 40 + ((bytes[at + 4] << 8) | bytes[at + 5]));
+        int quotedEnd = Math.Min(end, at + 40 + ((bytes[at + 4] << 8) | bytes[at + 5]));
         if (ReferenceExtensions.Walk(bytes, at + 40, end, bytes[at + 6], MaxExtensionHeaders) is not { } found ||
             found.TransportAt + 8 > end)
         {
@@ -145,7 +145,7 @@ internal sealed record ReferenceQuote(int Start, int L4, int End, byte Protocol,
         }
 
         return new ReferenceQuote(
-            at, found.TransportAt, end, found.Protocol, IpAddress.Read(bytes.AsSpan(at + 8), isV6: true),
+            at, found.TransportAt, quotedEnd, found.Protocol, IpAddress.Read(bytes.AsSpan(at + 8), isV6: true),
             IpAddress.Read(bytes.AsSpan(at + 24), isV6: true), found.FragmentOffset != 0);
     }
 }

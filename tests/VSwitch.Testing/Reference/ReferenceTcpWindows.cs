@@ -238,7 +238,7 @@ internal sealed class ReferenceTcpJudge
             _track.RememberedSyn?.AwaitsChallenge == true;
         if (isChallenge)
         {
-            _track.RememberedSyn = _track.RememberedSyn! with { AwaitsChallenge = false };
+            _track.RememberedSyn = null;
             return Unmoved();
         }
 
@@ -346,6 +346,7 @@ internal sealed class ReferenceTcpJudge
     /// <summary>The windows, and what follows for the state.</summary>
     private ReferenceVerdict Move(ReferenceTcpState state, ReferenceTcpState next)
     {
+        uint? endBefore = _sender.MaxWin == 0 ? null : _sender.End;
         bool isAnew = _segment.IsSyn && After(_segment.End, _sender.End) &&
             state is ReferenceTcpState.SynSent2 or ReferenceTcpState.SynRecv;
         bool isSet = _segment.IsSyn && (_sender.MaxWin == 0 || isAnew);
@@ -372,7 +373,7 @@ internal sealed class ReferenceTcpJudge
             return place == Place.Outside ? ReferenceVerdict.Invalid : ReferenceVerdict.Unchanged;
         }
 
-        bool isExact = _segment.Sequence == _receiver.MaxAck || _segment.Sequence == _sender.End;
+        bool isExact = _segment.Sequence == _receiver.MaxAck || _segment.Sequence == endBefore;
         if (_segment.IsRst && state == ReferenceTcpState.Established && !isExact)
         {
             return ReferenceVerdict.Unchanged;

@@ -204,6 +204,8 @@ internal static class ReferenceTcpRows
             Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There), Out(Ack, 1, 1, There).At(400_000_000)),
         Row("after simultaneous SYNs a SYN+ACK must not acknowledge what was not sent", Out(Syn, 0, 0, There), Reply(Syn, 0, 0, Back),
             Reply(SynAck, 500, 200, Refused), Out(SynAck, 300, 200, Refused), Reply(SynAck, 500, 227, Refused)),
+        Row("after simultaneous SYNs and a late SYN+ACK, an answer to what was not sent", Out(Syn, 5000, 0, There),
+            Reply(Syn, 0, 0, Back, window: 0), Out(SynAck, 2000, 1, There), Reply(SynAck, 0, 5002, Refused)),
         Row("the responder's ACK alone does not establish", Out(Syn, 0, 0, There), Reply(SynAck, 0, 1, Back), Reply(Ack, 1, 1, Back),
             Reply(Ack, 1, 1, Refused).At(60_000)),
     ];

@@ -175,6 +175,8 @@ internal static class ReferenceWaitingRows
     {
         byte[] packet = Frames.Udp(WebToNobody, 1, 2);
         byte[] reply = Frames.ArpReply(Nobody, Ip("198.51.100.88"), Inet, Ip("198.51.100.1"));
+        IReadOnlyList<byte[]> pieces = Frames.Fragments(Frames.Udp(WebToNobody, 1, 2, 100), 48, 77);
+        byte[] overlap = Frames.Fragments(Frames.Udp(WebToNobody, 1, 2, 200), 40, 77)[2];
         byte[] own = Frames.ArpRequest(MacOf("app"), Ip("10.0.1.11"), Ip("10.0.1.11"));
         RowStep dropped = In("app", own, "consumed | web dropped neighbor-unresolved", Macs(Gateway, MacOf("web")), Icmp(3, 1));
         return
@@ -184,6 +186,10 @@ internal static class ReferenceWaitingRows
                 In("web", Frames.Udp(WebToNobody, 1, 3), "held").At(500),
                 In("internet", reply, "consumed | web forwarded | web forwarded", Macs(Inet, Nobody)).At(999),
                 In("web", packet, "forwarded internet", Macs(Inet, Nobody)).At(1_002)),
+            Row("what waits behind a first fragment that waits is dropped when the datagram is poisoned",
+                In("web", pieces[0], "held + internet"), In("web", pieces[1], "held"),
+                In("web", overlap, "dropped fragment-overlap | web dropped fragment-overlap"),
+                In("internet", reply, "consumed | web forwarded").At(500)),
             Row("for 1 s, and is told", In("web", packet, "held + internet"), dropped.At(1_000),
                 In("web", packet, "held + internet").At(1_001), In("internet", reply, "consumed | web forwarded").At(1_002)),
             Row("an IPv6 neighbour is solicited",
