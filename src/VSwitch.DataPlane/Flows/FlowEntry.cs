@@ -149,8 +149,7 @@ public unsafe struct FlowEntry
     /// <summary>1 while the expiry wheel holds an entry for this slot, also when the slot is free.</summary>
     [FieldOffset(100)] public byte InWheel;
 
-    /// <summary>TCP: scale (low half, 15 = none) and SACK-permitted (bit 4) of the remembered SYN; bit 5: it came in LAST_ACK and
-    /// may be answered by a challenge ACK.</summary>
+    /// <summary>TCP: scale (low half, 15 = none) and SACK-permitted (bit 4) of the remembered SYN.</summary>
     [FieldOffset(101)] public byte RememberedOptions;
 
     /// <summary>Port on which the opener's packets come in.</summary>

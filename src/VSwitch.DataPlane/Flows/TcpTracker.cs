@@ -128,8 +128,9 @@ public static unsafe class TcpTracker
             case SynRecv when kind == Kind.Ack && (e->Marks & TcpMarks.SimultaneousOpen) != 0:
                 next = Established;
                 break;
-            case TimeWait when state == LastAck && isReply && TcpWindows.TakeChallenge(e):
-                // A challenge ACK in answer to the SYN, not the acknowledgment of the last FIN (RFC 5961 section 4).
+            case TimeWait when state == LastAck && isReply && (e->Marks & TcpMarks.RememberedSyn) != 0:
+                // A challenge ACK in answer to that SYN, not the acknowledgment of the last FIN (RFC 5961 section 4).
+                e->Marks &= ~TcpMarks.RememberedSyn;
                 return TcpVerdict.Ignore;
         }
 

@@ -25,7 +25,6 @@ public static unsafe class TcpWindows
 {
     private const int NoScale = 15;
     private const uint LeastAckWindow = 66_000;
-    private const int AwaitsChallenge = 32;
 
     /// <summary>Takes the numbers of a first SYN.</summary>
     public static void BeginSyn(FlowEntry* e, in TcpSegment segment, int d)
@@ -54,15 +53,7 @@ public static unsafe class TcpWindows
         e->Marks = (e->Marks & ~TcpMarks.RememberedAck) | TcpMarks.RememberedSyn;
         e->RememberedSequence = syn.End;
         e->RememberedWindow = syn.Window;
-        e->RememberedOptions = (byte)(syn.SynOptions() | (e->State == FlowState.TcpLastAck ? AwaitsChallenge : 0));
-    }
-
-    /// <summary>True once, when a SYN came in LAST_ACK: the answer to it may be a challenge ACK.</summary>
-    public static bool TakeChallenge(FlowEntry* e)
-    {
-        bool awaits = (e->Marks & TcpMarks.RememberedSyn) != 0 && (e->RememberedOptions & AwaitsChallenge) != 0;
-        e->RememberedOptions = (byte)(e->RememberedOptions & ~AwaitsChallenge);
-        return awaits;
+        e->RememberedOptions = syn.SynOptions();
     }
 
     /// <summary>The remembered SYN was the right one: its numbers replace the opener's, the responder's begin anew.</summary>
@@ -92,15 +83,15 @@ public static unsafe class TcpWindows
     /// <param name="moves">False when the windows must stay whatever the answer.</param>
     public static TcpFit Fit(FlowEntry* e, in TcpSegment segment, int d, bool isReset, bool moves)
     {
-        if (!segment.IsSyn)
+        if (moves && !segment.IsSyn && e->MaxWindow[d] != 0)
         {
             return FitOrBegin(e, segment, d, isReset, moves);
         }
 
-        // A SYN may begin the numbers of its side; one that then does not fit must leave nothing behind.
+        // The segment may begin the numbers of its side; one that then does not fit must leave nothing behind.
         FlowEntry before = *e;
         TcpFit fit = FitOrBegin(e, segment, d, isReset, moves);
-        if (fit is TcpFit.Outside or TcpFit.Late)
+        if (!moves || fit is TcpFit.Outside or TcpFit.Late)
         {
             *e = before;
         }

@@ -16,6 +16,9 @@ internal sealed class ReferenceDatagram(long firstSeenNs)
 
     public bool IsFirstSeen { get; set; }
 
+    /// <summary>The first fragment has come, though it may wait itself: what waits, waits behind it and not for it.</summary>
+    public bool HasFirstCome { get; set; }
+
     /// <summary>The connection of the first fragment once that has left, and its direction there.</summary>
     public (ReferenceConnection Connection, bool IsOriginal)? First { get; set; }
 

@@ -263,7 +263,7 @@ public sealed partial class ReferenceSwitch
         int start = packet.FragmentOffset * 8;
         if (!datagram.Add(start, start + packet.End - packet.FragmentDataAt, !packet.MoreFragments))
         {
-            if (datagram.IsPoisoned && !wasPoisoned)
+            if (datagram.IsPoisoned && !wasPoisoned && !datagram.HasFirstCome)
             {
                 Release(datagram, DropReason.FragmentOverlap);
             }
@@ -294,6 +294,7 @@ public sealed partial class ReferenceSwitch
     /// <summary>A first fragment, and after it what waits for it; what it waits for itself, they wait for, too.</summary>
     private ReferenceOutcome First(ReferenceDatagram datagram, ReferencePacket packet, ReferenceWay way)
     {
+        datagram.HasFirstCome = true;
         ReferenceOutcome outcome = Follow(packet, way);
         if (outcome.Kind != OutcomeKind.Held)
         {
