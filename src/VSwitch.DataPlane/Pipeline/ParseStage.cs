@@ -232,7 +232,8 @@ internal static unsafe class ParseStage
     /// <summary>A fragment that no datagram can be made of (order of checks, section 1).</summary>
     private static DropReason CheckFragment(PacketBuffer* p, DropReason reason, DropReason malformed)
     {
-        if (reason != DropReason.None || (p->Flags & PacketFlags.Fragment) == 0)
+        bool isIpSound = reason is DropReason.None or DropReason.MalformedL4;
+        if (!isIpSound || (p->Flags & PacketFlags.Fragment) == 0)
         {
             return reason;
         }
@@ -241,7 +242,7 @@ internal static unsafe class ParseStage
         int bytes = part.EndBytes - part.OffsetBytes;
         return bytes == 0 || part.EndBytes > ushort.MaxValue || (part.More && bytes % FragmentUnitBytes != 0) ? malformed
             : part.OffsetBytes == FragmentUnitBytes && p->Protocol == Tcp ? DropReason.MalformedL4
-            : DropReason.None;
+            : reason;
     }
 
     /// <summary>Which part of its datagram a fragment is.</summary>
