@@ -232,8 +232,7 @@ internal static unsafe class ParseStage
     /// <summary>A fragment that no datagram can be made of (order of checks, section 1).</summary>
     private static DropReason CheckFragment(PacketBuffer* p, DropReason reason, DropReason malformed)
     {
-        bool isIpSound = reason is DropReason.None or DropReason.MalformedL4;
-        if (!isIpSound || (p->Flags & PacketFlags.Fragment) == 0)
+        if (reason != DropReason.None || (p->Flags & PacketFlags.Fragment) == 0)
         {
             return reason;
         }
@@ -242,7 +241,7 @@ internal static unsafe class ParseStage
         int bytes = part.EndBytes - part.OffsetBytes;
         return bytes == 0 || part.EndBytes > ushort.MaxValue || (part.More && bytes % FragmentUnitBytes != 0) ? malformed
             : part.OffsetBytes == FragmentUnitBytes && p->Protocol == Tcp ? DropReason.MalformedL4
-            : reason;
+            : DropReason.None;
     }
 
     /// <summary>Which part of its datagram a fragment is.</summary>
