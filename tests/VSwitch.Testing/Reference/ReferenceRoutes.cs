@@ -149,8 +149,9 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             connection.EgressGroup = group.Name;
         }
 
-        // An EIP that moved ends the connection; one that is not bound at all is no way out.
-        if (connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
+        // In a hairpin an EIP that moved ends the connection; one that is not bound at all is no way out.
+        bool isHairpin = connection.Tuple.Space.Length == 0;
+        if (isHairpin && connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
             (holder.Eni.Name != opener.Name || holder.Private != connection.OpenerAddress))
         {
             return IsOver;
@@ -164,7 +165,6 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             return Refused(route.Reason);
         }
 
-        bool isHairpin = connection.Tuple.Space.Length == 0;
         BoundEip? own = isHairpin || (route.Receiver is null && !destination.IsV6)
             ? topology.EipOf(opener, connection.OpenerAddress)
             : null;
