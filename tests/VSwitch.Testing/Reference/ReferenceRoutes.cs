@@ -149,9 +149,9 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             connection.EgressGroup = group.Name;
         }
 
-        // In a hairpin an EIP that moved ends the connection; one that is not bound at all is no way out.
+        // An EIP that moved ends the connection; one that is not bound at all is no way out.
         bool isHairpin = connection.Tuple.Space.Length == 0;
-        if (isHairpin && connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
+        if (connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
             (holder.Eni.Name != opener.Name || holder.Private != connection.OpenerAddress))
         {
             return IsOver;

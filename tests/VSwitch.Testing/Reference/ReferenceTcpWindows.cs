@@ -238,7 +238,7 @@ internal sealed class ReferenceTcpJudge
             _track.RememberedSyn?.AwaitsChallenge == true;
         if (isChallenge)
         {
-            _track.RememberedSyn = _track.RememberedSyn! with { AwaitsChallenge = false };
+            _track.RememberedSyn = null;
             return Unmoved();
         }
 
