@@ -126,18 +126,23 @@ internal sealed class ReferenceHeldPackets
         return true;
     }
 
-    /// <summary>The longest held packet if its time is up.</summary>
+    /// <summary>The longest held packet whose time is up; null when there is none. What waits behind a first fragment that is held
+    /// itself ends with that.</summary>
     public ReferenceHeldPacket? TakeOld(long nowNs)
     {
-        if (_packets.Count == 0 || nowNs < _packets[0].DeadlineNs)
+        int at = _packets.FindIndex(held => nowNs >= held.DeadlineNs && !(held.NextHop is null && IsFirstHeld(held.Datagram)));
+        if (at < 0)
         {
             return null;
         }
 
-        ReferenceHeldPacket old = _packets[0];
-        _packets.RemoveAt(0);
+        ReferenceHeldPacket old = _packets[at];
+        _packets.RemoveAt(at);
         return old;
     }
+
+    private bool IsFirstHeld(ReferenceDatagram? datagram) => _packets.Exists(held =>
+        held is { NextHop: not null, Packet.IsLaterFragment: false } && ReferenceEquals(held.Packet.Datagram, datagram));
 
     public IReadOnlyList<ReferenceHeldPacket> TakeFor(IpAddress neighbor) => Take(held => held.NextHop == neighbor);
 

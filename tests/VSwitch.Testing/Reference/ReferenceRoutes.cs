@@ -150,6 +150,7 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
         }
 
         // An EIP that moved ends the connection; one that is not bound at all is no way out.
+        bool isHairpin = connection.Tuple.Space.Length == 0;
         if (connection.TranslatedSource is { } eip && topology.Bound(eip) is { } holder &&
             (holder.Eni.Name != opener.Name || holder.Private != connection.OpenerAddress))
         {
@@ -164,7 +165,6 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             return Refused(route.Reason);
         }
 
-        bool isHairpin = connection.Tuple.Space.Length == 0;
         BoundEip? own = isHairpin || (route.Receiver is null && !destination.IsV6)
             ? topology.EipOf(opener, connection.OpenerAddress)
             : null;

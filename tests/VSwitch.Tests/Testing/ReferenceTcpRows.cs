@@ -175,6 +175,11 @@ internal static class ReferenceTcpRows
                 .. Open(), Out(FinAck, 1, 1, There), Reply(FinAck, 1, 2, Back), Out(Syn, 500, 0, There), Reply(Ack, 2, 2, Back),
                 Out(Syn, 600, 0, There), Reply(SynAck, 9000, 601, Back), Out(Ack, 601, 9001, There),
             ]),
+        Row("a challenge ACK in LAST_ACK takes the place of the SYN that it answers",
+            [
+                .. Open(), Out(FinAck, 1, 1, There), Reply(FinAck, 1, 2, Back), Out(Syn, 500, 0, There), Reply(Ack, 2, 2, Back),
+                Reply(RstAck, 2, 501, Refused), Reply(Rst, 2, 0, Back), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused),
+            ]),
         Row("a SYN into an open connection, its challenge ACK, and the opener's RST that follows",
             [.. Open(), Out(Syn, 70_000, 0, There), Reply(Ack, 1, 1, Back), Out(Rst, 1, 0, There), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
         Row("the same in LAST_ACK",
