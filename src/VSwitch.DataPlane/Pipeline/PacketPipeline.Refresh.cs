@@ -51,23 +51,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
-        if (reason == DropReason.NeighborUnresolved)
-        {
-            // The policy allows it: what is missing is the neighbour's answer, and the connection waits for that.
-            return reason;
-        }
-
-        if (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, forward))
-        {
-            _connections.Remove(entry);
-            isGone = true;
-            return DropReason.None;
-        }
-
         if (reason != DropReason.None)
         {
-            _connections.Remove(entry);
-            return reason;
+            isGone = reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, forward);
+            if (reason != DropReason.NeighborUnresolved)
+            {
+                // With that reason the policy allows it: what is missing is the neighbour's answer, and the connection waits.
+                _connections.Remove(entry);
+            }
+
+            return isGone ? DropReason.None : reason;
         }
 
         decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(opening, decision.OutPort);

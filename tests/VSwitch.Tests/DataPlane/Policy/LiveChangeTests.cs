@@ -220,8 +220,9 @@ public sealed class LiveChangeTests
         lab.Establish("b", B, "192.0.2.9", "internet", seenSource: "203.0.113.11");
         lab.Change(PolicyLab.Text().Replace("203.0.113.10, eni: a }", "203.0.113.10, eni: a2 }", StringComparison.Ordinal));
 
-        lab.Drops("a", lab.Reply("a", A, PolicyLab.World4), DropReason.EipUnbound);
-        lab.Drops("a", lab.Data("a", A, "192.0.2.8"), DropReason.EipUnbound);
+        lab.Drops("a", lab.Reply("a", A, PolicyLab.World4), DropReason.ConnectionInvalid);
+        lab.Drops("a", lab.Data("a", A, "192.0.2.8"), DropReason.ConnectionInvalid);
+        lab.Drops("a", lab.From("a", A, "192.0.2.8").Udp(1, 2), DropReason.EipUnbound);
         lab.Drops("internet", lab.Data("internet", PolicyLab.World4, "203.0.113.10"), DropReason.ConnectionInvalid);
         lab.Passes("b", lab.Data("b", B, "192.0.2.9"), "internet");
         lab.Passes("internet", lab.Reply("internet", "192.0.2.9", "203.0.113.11"), "b");
