@@ -324,7 +324,7 @@ internal sealed class TcpModel(TcpVariations variations)
             return TcpModelVerdict.Drop;
         }
 
-        bool isExact = expected is null || segment.Sequence == expected || segment.Sequence == _sides[segment.Sender].End;
+        bool isExact = segment.Sequence == expected || segment.Sequence == _sides[segment.Sender].End;
         if (State != TcpModelState.Established || isExact)
         {
             return null;
@@ -375,6 +375,20 @@ internal sealed class TcpModel(TcpVariations variations)
     /// <summary>Compares with the windows and moves them.</summary>
     /// <returns>Null when it is inside; else what becomes of it.</returns>
     private TcpModelVerdict? Look(TrialSegment segment, Kind kind, bool isFixed = false)
+    {
+        TcpModelSide before = _sides[segment.Sender].Copy();
+        TcpModelVerdict? verdict = LookAt(segment, kind, isFixed);
+        bool mayBegin = segment.Has(Syn) || before.MaxWindow == 0;
+        if (verdict is not null && mayBegin && Varies(TcpVariations.Restart))
+        {
+            // What would have begun the numbers of its side did not fit: it leaves none.
+            _sides[segment.Sender] = before;
+        }
+
+        return verdict;
+    }
+
+    private TcpModelVerdict? LookAt(TrialSegment segment, Kind kind, bool isFixed)
     {
         (TcpModelSide sender, TcpModelSide receiver) = (_sides[segment.Sender], _sides[1 - segment.Sender]);
         uint sequence = segment.Sequence;

@@ -5,6 +5,9 @@ namespace VSwitch.Testing.Differential;
 /// <summary>What a tracker knows of one side of a TCP connection.</summary>
 internal sealed class TcpModelSide
 {
+    /// <summary>The same numbers, apart.</summary>
+    public TcpModelSide Copy() => (TcpModelSide)MemberwiseClone();
+
     /// <summary>Behind the highest number seen.</summary>
     public uint End { get; set; }
 
