@@ -15,6 +15,11 @@ public sealed partial class ReferenceSwitch
             return refused;
         }
 
+        if (isOriginal && IsByAnotherMac(way, connection))
+        {
+            _connections.Remove(connection);
+        }
+
         if (!_connections.IsLive(connection))
         {
             return Miss(packet, way, tuple);
@@ -45,6 +50,11 @@ public sealed partial class ReferenceSwitch
 
         return outcome;
     }
+
+    /// <summary>True when a MAC led the opener to an ENI that does not hold the destination, and this packet goes by another.
+    /// </summary>
+    private static bool IsByAnotherMac(ReferenceWay way, ReferenceConnection connection) =>
+        connection is { IsSwitched: true, HeldReceiverAddress: null } && way.SwitchedTo?.Name != connection.ReceiverPort;
 
     /// <summary>Step 1 of a hit: a connection that is older than the policy is looked at again. One that is over is no longer
     /// live afterwards.</summary>
@@ -92,9 +102,11 @@ public sealed partial class ReferenceSwitch
         connection.Tcp = verdict.Tcp ?? connection.Tcp;
         if (verdict.Refreshes)
         {
-            connection.IsReplySeen |= !isOriginal;
             connection.RefreshedMs = NowMs;
         }
+
+        // Of a connection picked up in mid-stream anything that the other end sends counts (section 12).
+        connection.IsReplySeen |= !isOriginal && (verdict.Refreshes || connection.Tcp?.IsPickedUp == true);
 
         if (verdict.Ends)
         {

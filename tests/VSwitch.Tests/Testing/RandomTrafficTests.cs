@@ -15,7 +15,7 @@ public sealed class RandomTrafficTests(ITestOutputHelper output)
     [Theory]
     [InlineData("small", 60)]
     [InlineData("rich", 60)]
-    [InlineData("tight", 60)]
+    [InlineData("tight", 50)]
     [InlineData("guarded", 50)]
     public void Most_frames_are_forwarded(string topology, int percent)
     {
