@@ -145,7 +145,7 @@ internal sealed class ReferencePacket(byte[] frame)
         FragmentOffset = U16(20) & 0x1FFF;
         MoreFragments = (U16(20) & 0x2000) != 0;
         (FragmentProtocol, FragmentDataAt) = (Protocol, L4);
-        return IsFragmentSound() ? DropReason.None : DropReason.MalformedIpv4;
+        return DropReason.None;
     }
 
     private bool ParseV6()
@@ -167,7 +167,17 @@ internal sealed class ReferencePacket(byte[] frame)
         (L4, Protocol) = (found.TransportAt, found.Protocol);
         (FragmentOffset, MoreFragments, FragmentId) = (found.FragmentOffset, found.MoreFragments, found.FragmentId);
         FragmentDataAt = found.FragmentDataAt;
-        return IsFragmentSound();
+        return true;
+    }
+
+    private DropReason ParseFragment()
+    {
+        if (!IsFragmentSound())
+        {
+            return IsV6 ? DropReason.MalformedIpv6 : DropReason.MalformedIpv4;
+        }
+
+        return Protocol == 6 && FragmentOffset == 1 ? DropReason.MalformedL4 : DropReason.None;
     }
 
     /// <summary>A fragment carries something, ends within the largest datagram, and all but the last carry whole units of 8
@@ -181,11 +191,6 @@ internal sealed class ReferencePacket(byte[] frame)
 
     private DropReason ParseTransport()
     {
-        if (Protocol == 6 && FragmentOffset == 1)
-        {
-            return DropReason.MalformedL4;
-        }
-
         int length = End - L4;
         bool good = IsLaterFragment || (Protocol, IsV6) switch
         {
@@ -195,7 +200,7 @@ internal sealed class ReferencePacket(byte[] frame)
             (1, false) or (58, true) => length >= 8,
             _ => true,
         };
-        return good ? DropReason.None : DropReason.MalformedL4;
+        return good ? ParseFragment() : DropReason.MalformedL4;
     }
 }
 
