@@ -18,6 +18,7 @@ public sealed unsafe class Connections : IDisposable
     private bool _started;
     private HalfOpenQuota _quota;
     private int _eniCount = 1;
+    private int _part;
 
     /// <summary>Makes tables that can hold the whole budget in each family; memory is taken as connections come.</summary>
     public Connections(FlowBudget budget, WorkerCounters counters)
@@ -30,6 +31,7 @@ public sealed unsafe class Connections : IDisposable
         HalfOpen = new HalfOpenList(2 * budget.Capacity, counters.PortCapacity);
         _wheel = new FlowWheel(2 * budget.Capacity);
         _quota = new HalfOpenQuota([this], 1);
+        ShareAmong(_eniCount);
     }
 
     /// <summary>IPv4 connections.</summary>
@@ -54,12 +56,20 @@ public sealed unsafe class Connections : IDisposable
     public void Use(ConnectionTimeouts timeouts) => Timeouts = timeouts;
 
     /// <summary>Sets how many ENIs share the capacity for half-open connections.</summary>
-    public void ShareAmong(int eniCount) => _eniCount = eniCount;
+    public void ShareAmong(int eniCount)
+    {
+        _eniCount = eniCount;
+        _part = _quota.PartOf(_budget.Capacity, eniCount);
+    }
 
     /// <summary>Joins the workers of a switch.</summary>
     /// <param name="members">All of them where they run in turn on one thread; else this one alone.</param>
     /// <param name="workerCount">How many there are.</param>
-    internal void Join(Connections[] members, int workerCount) => _quota = new HalfOpenQuota(members, workerCount);
+    internal void Join(Connections[] members, int workerCount)
+    {
+        _quota = new HalfOpenQuota(members, workerCount);
+        ShareAmong(_eniCount);
+    }
 
     /// <summary>True when the entry's idle time is over.</summary>
     public static bool IsExpired(FlowEntry* entry, uint nowMs) => (int)(nowMs - entry->DeadlineMs) >= 0;
@@ -72,7 +82,7 @@ public sealed unsafe class Connections : IDisposable
     /// <param name="chargedPort">The ENI that it counts against (order of checks, section 12).</param>
     public FlowEntry* Add(bool isV6, ulong keyLow, ulong keyHigh, uint hash, int chargedPort)
     {
-        _quota.MakeRoomFor(chargedPort, _budget.Capacity, _eniCount);
+        _quota.MakeRoomFor(chargedPort, _part);
         if (_lease == 0)
         {
             _lease = _budget.Take();

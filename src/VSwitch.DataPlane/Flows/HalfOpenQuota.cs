@@ -17,14 +17,20 @@ internal sealed class HalfOpenQuota
         _workerCount = members.Length == 1 ? workerCount : 1;
     }
 
-    /// <summary>Lets the oldest half-open connection of a port go if the port has used up its share.</summary>
-    /// <param name="port">Whom the new connection will be charged to.</param>
+    /// <summary>How many half-open connections an ENI may have here.</summary>
     /// <param name="capacity">Connections that the switch may hold.</param>
     /// <param name="eniCount">ENIs that share them.</param>
-    public void MakeRoomFor(int port, int capacity, int eniCount)
+    public int PartOf(int capacity, int eniCount)
     {
         int share = Math.Min(capacity, Math.Max(LeastShare, capacity / Math.Max(1, eniCount)));
-        int part = Math.Max(1, share / _workerCount);
+        return Math.Max(1, share / _workerCount);
+    }
+
+    /// <summary>Lets the oldest half-open connection of a port go if the port has used up its share.</summary>
+    /// <param name="port">Whom the new connection will be charged to.</param>
+    /// <param name="part">What <see cref="PartOf"/> gave.</param>
+    public void MakeRoomFor(int port, int part)
+    {
         if (CountOf(port) < part)
         {
             return;

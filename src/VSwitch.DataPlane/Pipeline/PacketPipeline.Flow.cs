@@ -183,7 +183,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             (header == 0x1050 || (header == 0x1080 && *(uint*)(l4 + 20) == NopNopTimestamps));
         if (!isPlain)
         {
-            return false;
+            return TryTrackUdp(entry);
         }
 
         uint d = Direction(p);
@@ -221,6 +221,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         entry->DeadlineMs = _establishedDeadlineMs;
+        return true;
+    }
+
+    /// <summary>UDP that both ends have spoken on has no state to move, only a timer.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryTrackUdp(FlowEntry* entry)
+    {
+        if (entry->State != FlowState.UdpStream)
+        {
+            return false;
+        }
+
+        entry->DeadlineMs = _nowMs + _timeoutMs[(int)FlowState.UdpStream];
         return true;
     }
 
