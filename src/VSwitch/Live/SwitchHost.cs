@@ -15,7 +15,7 @@ internal sealed class SwitchHost : IDisposable
 {
     private const int SparePorts = 1024;
     private const int SpareBuckets = 4096;
-    private const int LeaseSize = 256;
+    private const int LargestLease = 256;
     private readonly RestingNumbers _resting;
     private readonly Dictionary<string, (DeviceConfig Config, IPacketDevice Device)> _open = new(StringComparer.Ordinal);
     private readonly SwitchShared _shared;
@@ -51,7 +51,7 @@ internal sealed class SwitchHost : IDisposable
         Span<byte> secret = stackalloc byte[16];
         RandomNumberGenerator.Fill(secret);
         _shared = new SwitchShared(
-            Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, Math.Min(LeaseSize, Math.Max(1, config.Switch.ConnectionCapacity / (4 * WorkerCount)))),
+            Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, LeaseOf(config)),
             _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
@@ -69,6 +69,10 @@ internal sealed class SwitchHost : IDisposable
             thread.Start();
         }
     }
+
+    /// <summary>Never one: a lease of one means that the workers run in turn on one thread and may touch each other's tables.</summary>
+    private int LeaseOf(SwitchConfig config) =>
+        Math.Clamp(config.Switch.ConnectionCapacity / (4 * WorkerCount), 2, LargestLease);
 
     /// <summary>Worker threads.</summary>
     public int WorkerCount { get; }

@@ -15,6 +15,18 @@ public sealed class SwitchHostTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("vswitch-host-").FullName;
     private readonly ManualTime _time = new();
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15)]
+    [InlineData(1_000)]
+    public void Workers_with_threads_of_their_own_never_share_tables_however_small_the_table(int capacity)
+    {
+        SwitchConfig small = Config(2);
+        using var host = new SwitchHost(small with { Switch = small.Switch with { ConnectionCapacity = capacity } }, 2, _time);
+        Assert.False(host.Workers.Shared.Budget.IsExact);
+        Assert.Equal(capacity, host.Workers.Shared.Budget.Capacity);
+    }
+
     [Fact]
     public void More_ports_than_there_is_room_for_change_nothing()
     {
