@@ -150,8 +150,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
+        FlowDetail* detail = _connections.DetailOf(entry);
         FlowEntry before = *entry;
-        TcpVerdict verdict = Track(p, entry);
+        TcpMemory remembered = detail->Remembered;
+        TcpVerdict verdict = Track(p, entry, &detail->Remembered);
         if (verdict >= TcpVerdict.Invalid)
         {
             return Refuse(p, entry, action, verdict);
@@ -161,6 +163,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             // Over the bandwidth: the other end never sees it, so the connection has not moved.
             *entry = before;
+            detail->Remembered = remembered;
         }
         else if ((entry->Flags & FlowFlags.Answered) == 0)
         {
@@ -238,7 +241,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>The state machines of everything but plain established TCP; sets state and deadline.</summary>
-    private TcpVerdict Track(PacketBuffer* p, FlowEntry* entry)
+    private TcpVerdict Track(PacketBuffer* p, FlowEntry* entry, TcpMemory* remembered)
     {
         bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
         byte* l4 = p->Data + p->L4Offset;
@@ -258,7 +261,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
                 break;
             default:
-                TcpVerdict verdict = TcpTracker.Judge(entry, SegmentOf(p), (int)Direction(p), isReply);
+                TcpVerdict verdict = TcpTracker.Judge(entry, remembered, SegmentOf(p), (int)Direction(p), isReply);
                 if (verdict != TcpVerdict.Accept)
                 {
                     return verdict;
@@ -340,7 +343,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CountTraffic(PacketBuffer* p, FlowEntry* entry)
+    private void CountTraffic(PacketBuffer* p, FlowEntry* entry)
     {
         uint* traffic = &entry->TrafficUp + Direction(p);
         uint sum = *traffic + (1u << TrafficBytesBits) + (uint)p->Length;
@@ -411,12 +414,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private static bool IsTooLong(PacketBuffer* p, int mtuBytes) =>
         p->Offload.GsoType == 0 || p->Offload.HeaderLength - p->L3Offset + p->Offload.GsoSize > mtuBytes;
 
-    private static void CarryTraffic(FlowEntry* entry)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CarryTraffic(FlowEntry* entry)
     {
-        entry->PacketsUp += entry->TrafficUp >> TrafficBytesBits;
-        entry->BytesUp += entry->TrafficUp & TrafficBytesMask;
-        entry->PacketsDown += entry->TrafficDown >> TrafficBytesBits;
-        entry->BytesDown += entry->TrafficDown & TrafficBytesMask;
+        FlowDetail* detail = _connections.DetailOf(entry);
+        detail->PacketsUp += entry->TrafficUp >> TrafficBytesBits;
+        detail->BytesUp += entry->TrafficUp & TrafficBytesMask;
+        detail->PacketsDown += entry->TrafficDown >> TrafficBytesBits;
+        detail->BytesDown += entry->TrafficDown & TrafficBytesMask;
         entry->TrafficUp = 0;
         entry->TrafficDown = 0;
     }
