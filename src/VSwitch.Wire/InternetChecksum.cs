@@ -9,6 +9,7 @@ namespace VSwitch.Wire;
 /// (RFC 1071 section 2B), so the data plane never swaps.</summary>
 public static class InternetChecksum
 {
+    private const ulong InverseOf65535 = 0xFFFEFFFEFFFEFFFF;
     /// <summary>Raw delta of a TTL (or of any low raw byte) that goes down by one.</summary>
     public const ushort RawMinusOne = 0xFFFE;
 
@@ -156,12 +157,11 @@ public static class InternetChecksum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe bool IsIpv4Header20Valid(byte* header)
     {
-        // Five words of 32 bits make a sum of at most 35 bits; one fold leaves 20, so after the second nothing can
-        // carry and the test is exact.
+        // Folded to all ones means: a multiple of 65535 and not 0. A multiple of an odd number is known by one product with
+        // its inverse modulo 2^64.
         var words = (uint*)header;
         ulong sum = ((ulong)words[0] + words[1]) + ((ulong)words[2] + words[3]) + words[4];
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        return (sum & 0xFFFF) + (sum >> 16) == 0xFFFF;
+        return (sum * InverseOf65535) - 1 < ulong.MaxValue / 65535;
     }
 
     /// <summary>True when an IPv4 header of any length sums to all ones.</summary>

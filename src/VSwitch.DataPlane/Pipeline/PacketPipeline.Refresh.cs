@@ -90,7 +90,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     /// <summary>True when the packet came in where the action's packets come in, to the same MAC.</summary>
     private static bool IsOnItsWay(PacketBuffer* p, FlowAction* action) =>
-        action->InPort == p->InPort && ((*(ulong*)p->Data ^ action->ExpectedMac) & MacMask) == 0;
+        action->Arrival == FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort);
 
     private DropReason RefuseOtherPort(FlowAction* action)
     {
