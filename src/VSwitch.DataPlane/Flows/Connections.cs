@@ -28,8 +28,8 @@ public sealed unsafe class Connections : IDisposable
         V4 = new FlowTable(budget.Capacity, isV6: false);
         V6 = new FlowTable(budget.Capacity, isV6: true);
         Paths = new PathTable(budget.Capacity);
-        HalfOpen = new HalfOpenList(2 * budget.Capacity, counters.PortCapacity);
-        _wheel = new FlowWheel(2 * budget.Capacity);
+        HalfOpen = new HalfOpenList(2 * V4.SlotCount, counters.PortCapacity);
+        _wheel = new FlowWheel(2 * V4.SlotCount);
         _quota = new HalfOpenQuota([this], 1);
         ShareAmong(_eniCount);
     }
