@@ -175,12 +175,13 @@ public static class InternetChecksum
     /// <summary>Sum of two deltas.</summary>
     public static ushort AddRaw(ushort a, ushort b) => FoldRaw((uint)a + b);
 
-    /// <summary>RFC 1624 equation 3: HC' = ~(~HC + delta).</summary>
+    /// <summary>RFC 1624 equation 3: HC' = ~(~HC + delta), worked out as HC - delta with the borrow brought around, which gives the
+    /// same bits for every input (of the two zeros too).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort ApplyRaw(ushort checksum, ushort delta)
     {
-        uint sum = (uint)(ushort)~checksum + delta;
-        return (ushort)~((sum & 0xFFFF) + (sum >> 16));
+        int difference = checksum - delta;
+        return (ushort)(difference + (difference >> 31));
     }
 
     /// <summary>The same for UDP: 0 means no checksum and stays (RFC 768), and a result of 0 is sent as FFFF.</summary>

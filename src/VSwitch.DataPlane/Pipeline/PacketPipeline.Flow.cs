@@ -367,8 +367,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (action->IpDelta != 0)
         {
-            ip[8] -= action->TtlDecrement;
-            *(ushort*)(ip + 10) = InternetChecksum.ApplyRaw(*(ushort*)(ip + 10), action->IpDelta);
+            // TTL, protocol and checksum are one word; the TTL is not smaller than what is taken from it.
+            uint word = *(uint*)(ip + 8) - action->TtlDecrement;
+            *(uint*)(ip + 8) = (ushort)word | ((uint)InternetChecksum.ApplyRaw((ushort)(word >> 16), action->IpDelta) << 16);
             if (action->Translates != 0)
             {
                 Translate(p, action, ip);
@@ -376,10 +377,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Translate(PacketBuffer* p, FlowAction* action, byte* ip)
     {
-        *(uint*)(ip + 12) ^= action->SourceXor;
-        *(uint*)(ip + 16) ^= action->DestinationXor;
+        // Source and destination lie side by side, in the packet and in the action.
+        *(ulong*)(ip + 12) ^= *(ulong*)&action->SourceXor;
         if ((p->Flags & PacketFlags.LaterFragment) != 0)
         {
             return;
