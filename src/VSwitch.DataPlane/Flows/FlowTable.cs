@@ -18,6 +18,7 @@ public sealed unsafe class FlowTable : IDisposable
     private readonly FlowEntry* _entries;
     private readonly FlowDetail* _details;
     private readonly FlowAddresses6* _addresses;
+    private readonly int _capacity;
     private int _used;
     private int _free = FlowIndex.NotFound;
 
@@ -25,6 +26,7 @@ public sealed unsafe class FlowTable : IDisposable
     public FlowTable(int capacity, bool isV6)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        _capacity = capacity;
         SlotCount = (capacity + BlockSlots - 1) & -BlockSlots;
         IsV6 = isV6;
         _entryMemory = new HugeMemory((nuint)SlotCount * FlowEntry.SizeBytes);
@@ -113,7 +115,7 @@ public sealed unsafe class FlowTable : IDisposable
         int number = _free;
         if (number == FlowIndex.NotFound)
         {
-            if (_used == SlotCount)
+            if (_used == _capacity)
             {
                 return null;
             }
