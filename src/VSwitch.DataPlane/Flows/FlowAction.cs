@@ -17,6 +17,9 @@ public struct FlowAction
     /// <summary>The generation that never comes.</summary>
     public const uint Denied = 0;
 
+    /// <summary>A generation that is never in force: the next hop's MAC is not known, and each packet asks for it again.</summary>
+    public const uint Unresolved = uint.MaxValue;
+
     /// <summary>Destination MAC that a packet of this direction must carry, raw in the low 48 bits.</summary>
     [FieldOffset(0)] public ulong ExpectedMac;
 
