@@ -5,19 +5,31 @@ namespace VSwitch.Testing;
 /// <summary>Topologies for network ACLs, an ENI that routes for others, and changes of the policy.</summary>
 public static partial class TestTopologies
 {
-    /// <summary>As <see cref="Rich"/>, with network ACLs on three subnets, and an ENI with <c>sourceDestCheck: false</c> that
-    /// subnet blue-b's packets to 203.0.113.64/26 go by.</summary>
-    public static SwitchConfig Guarded()
+    /// <summary>As <see cref="Transit"/>, with network ACLs on three subnets.</summary>
+    public static SwitchConfig Guarded(string router = "box")
+    {
+        SwitchConfig transit = Transit(router);
+        return transit with
+        {
+            NetworkAcls = Acls(),
+            Vpcs = [.. transit.Vpcs.Select(vpc => vpc with
+            {
+                Subnets = [.. vpc.Subnets.Select(subnet => subnet with { NetworkAcl = "around-" + subnet.Name })],
+            })],
+        };
+    }
+
+    /// <summary>As <see cref="Rich"/>, with two ENIs with <c>sourceDestCheck: false</c>, box and relay, of which subnet blue-b's packets
+    /// to 203.0.113.64/26 go by one.</summary>
+    public static SwitchConfig Transit(string router = "box")
     {
         SwitchConfig rich = Rich();
         return rich with
         {
-            NetworkAcls = Acls(),
             Vpcs = [.. rich.Vpcs.Select(vpc => vpc with
             {
-                Subnets = [.. vpc.Subnets.Select(subnet => subnet with { NetworkAcl = "around-" + subnet.Name })],
                 RouteTables = vpc.Name == "blue"
-                    ? [.. vpc.RouteTables, new RouteTableConfig { Name = "by-box", Routes = [Out("0.0.0.0/0"), Out("::/0"), ByBox()] }]
+                    ? [.. vpc.RouteTables, new RouteTableConfig { Name = "by-box", Routes = [Out("0.0.0.0/0"), Out("::/0"), By(router)] }]
                     : vpc.RouteTables,
             }).Select(vpc => vpc with
             {
@@ -27,12 +39,13 @@ public static partial class TestTopologies
             [
                 .. rich.Enis,
                 Eni("box", "blue-a", 0x15, ["open"], "10.0.1.15", "fd00:b:0:1::15") with { SourceDestCheck = false },
+                Eni("relay", "blue-a", 0x16, ["open"], "10.0.1.16", "fd00:b:0:1::16") with { SourceDestCheck = false },
             ],
         };
     }
 
     /// <summary>Configurations to change between: rules, prefix lists and EIPs as in <see cref="RichChanged"/>, each mode for live
-    /// connections, network ACLs that come and go, an ENI that leaves and comes back, an EIP that moves.</summary>
+    /// connections, network ACLs that come and go, a route that leads elsewhere, an ENI that leaves and comes back, an EIP that moves.</summary>
     public static IReadOnlyList<SwitchConfig> Changes() =>
     [
         Rich(),
@@ -40,6 +53,7 @@ public static partial class TestTopologies
         WithMode(Rich(), LiveConnectionPolicy.Cut),
         WithMode(RichChanged(), LiveConnectionPolicy.Cut),
         Guarded(),
+        Guarded("relay"),
         WithMode(Rich() with { Enis = [.. Rich().Enis.Where(eni => eni.Name != "app")], ElasticIps = [.. Rich().ElasticIps.Where(eip => eip.Eni != "app")] },
             LiveConnectionPolicy.Keep),
         Rich() with
@@ -53,7 +67,7 @@ public static partial class TestTopologies
         SecurityGroups = [.. config.SecurityGroups.Select(group => group with { LiveConnections = mode })],
     };
 
-    private static RouteConfig ByBox() => new(Net("203.0.113.64/26"), "eni:box", default);
+    private static RouteConfig By(string router) => new(Net("203.0.113.64/26"), "eni:" + router, default);
 
     private static IReadOnlyList<NetworkAclConfig> Acls() =>
     [

@@ -18,6 +18,9 @@ public struct FlowAction
     /// <summary>The generation that never comes.</summary>
     public const uint Denied = 0;
 
+    /// <summary>A generation that is never in force: the next hop's MAC is not known, and each packet asks for it again.</summary>
+    public const uint Unresolved = uint.MaxValue;
+
     /// <summary>What a packet of this direction must have, in one word to compare: destination MAC (raw, high 48 bits) and the
     /// port that it came in by (low 16).</summary>
     [FieldOffset(0)] public ulong Arrival;

@@ -194,11 +194,19 @@ public static unsafe class TcpTracker
         return TcpVerdict.Ignore;
     }
 
-    /// <summary>The responder has taken the SYN that did not fit: the ends are in step, and the switch follows them.</summary>
+    /// <summary>The responder has taken the SYN that did not fit: the ends are in step, and the switch follows them. An answer that
+    /// does not fit that SYN's numbers leaves nothing behind.</summary>
     private static TcpVerdict Resynchronise(FlowEntry* e, TcpMemory* memory, in TcpSegment segment, int d)
     {
+        FlowEntry before = *e;
         TcpWindows.TakeRemembered(e, memory, d ^ 1);
-        return Move(e, segment, d, SynRecv);
+        TcpVerdict verdict = Move(e, segment, d, SynRecv);
+        if (verdict != TcpVerdict.Accept)
+        {
+            *e = before;
+        }
+
+        return verdict;
     }
 
     private static bool RemembersAck(FlowEntry* e, TcpMemory* memory, in TcpSegment segment) =>

@@ -187,6 +187,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Peer = isRouted ? 0 : PeerOf(p),
             Ttl = TFamily.Ttl(p),
             AsksAcl = true,
+            AsksNeighbor = true,
             KeptEgressRule = SecurityGroupTable.NoRule,
             KeptIngressRule = SecurityGroupTable.NoRule,
         };

@@ -1,5 +1,6 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Local;
+using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -109,13 +110,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
         }
 
-        if (!isOnLink)
+        if (!isOnLink || IsStatic(address, isV6))
         {
             return;
         }
 
         int version = _shared.Neighbors.Version;
-        if (_shared.Neighbors.Learn(address, isV6, mac))
+        if (_shared.Neighbors.Learn(address, isV6, mac, _nowNs / 1_000_000))
         {
             _shared.MakeActionsStale();
         }
@@ -124,6 +125,62 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             _steering?.WakeAll();
         }
+    }
+
+    private bool IsStatic(RawIp6 address, bool isV6)
+    {
+        bool isStatic = false;
+        if (isV6)
+        {
+            foreach ((RawIp6 known, ulong _) in _internet.Neighbors6)
+            {
+                isStatic |= known == address;
+            }
+        }
+        else
+        {
+            foreach ((uint known, ulong _) in _internet.Neighbors4)
+            {
+                isStatic |= known == (uint)address.First;
+            }
+        }
+
+        return isStatic;
+    }
+
+    /// <summary>Asks the neighbours that were not heard of for long whether they are still there, and forgets those that do not
+    /// answer.</summary>
+    /// <returns>True when one is forgotten: the actions made with its MAC are looked at again.</returns>
+    private bool AgeNeighbors(long nowMs)
+    {
+        bool isAnyGone = false;
+        if (!_shared.Neighbors.TryBeginAging(nowMs))
+        {
+            return false;
+        }
+
+        while (_shared.Neighbors.TryNextOverdue(nowMs, out OverdueNeighbor overdue))
+        {
+            if (overdue.Mac == 0)
+            {
+                isAnyGone = true;
+            }
+            else if (overdue.IsV6)
+            {
+                SendSolicitation(overdue.Address, overdue.Address, overdue.Mac);
+            }
+            else
+            {
+                SendArpRequest((uint)overdue.Address.First, overdue.Mac);
+            }
+        }
+
+        if (isAnyGone)
+        {
+            _shared.MakeActionsStale();
+        }
+
+        return isAnyGone;
     }
 
     private void AnswerArp(PacketBuffer* request, ulong mac, uint address, ulong senderMac, uint sender)
@@ -162,16 +219,20 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void AskNeighbor(uint address)
     {
         _askedNextHop = new RawIp6(address, 0);
-        if (_internet.Own4.Length == 0 || !_shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000))
+        if (_internet.Own4.Length > 0 && _shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000))
         {
-            return;
+            SendArpRequest(address, MacMask);
         }
+    }
 
-        PacketBuffer* p = _pool.Rent();
+    /// <summary>Sends a question for an address on the internet side to everybody there, or to one MAC.</summary>
+    private void SendArpRequest(uint address, ulong toMac)
+    {
+        PacketBuffer* p = _internet.Own4.Length == 0 ? null : _pool.Rent();
         if (p != null)
         {
             ulong own = _snapshot.Enis[0].Mac;
-            WriteArp(p, MacMask, own, ArpRequest, own, _internet.Own4[0], 0, address);
+            WriteArp(p, toMac, own, ArpRequest, own, _internet.Own4[0], 0, address);
             SendGenerated(p, 0);
         }
     }

@@ -184,20 +184,23 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void AskNeighbor(RawIp6 address)
     {
         _askedNextHop = address;
-        if (_internet.Own6.Length == 0 || !_shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000))
-        {
-            return;
-        }
-
-        PacketBuffer* p = _pool.Rent();
-        if (p != null)
+        if (_internet.Own6.Length > 0 && _shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000))
         {
             ulong low24 = BinaryPrimitives.ReverseEndianness(address.Second) & 0xFF_FFFF;
             var group = new RawIp6(0x02FF, BinaryPrimitives.ReverseEndianness(0x1_FF00_0000UL | low24));
             ulong groupMac = 0x3333 | ((group.Second >> 32) << 16);
+            SendSolicitation(address, group, groupMac & MacMask);
+        }
+    }
+
+    /// <summary>Sends a question for an IPv6 address on the internet side to its group, or to the address itself.</summary>
+    private void SendSolicitation(RawIp6 address, RawIp6 to, ulong toMac)
+    {
+        PacketBuffer* p = _internet.Own6.Length == 0 ? null : _pool.Rent();
+        if (p != null)
+        {
             WriteNeighborMessage(
-                p, groupMac & MacMask, _snapshot.Enis[0].Mac, NeighborSolicitation, 0, address, _internet.Own6[0], group,
-                SourceLinkLayer);
+                p, toMac, _snapshot.Enis[0].Mac, NeighborSolicitation, 0, address, _internet.Own6[0], to, SourceLinkLayer);
             SendGenerated(p, 0);
         }
     }

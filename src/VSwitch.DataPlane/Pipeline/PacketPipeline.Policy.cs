@@ -35,6 +35,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         /// <summary>A first packet: a network ACL's denial ends it. A known connection's directions are judged apart.</summary>
         public bool AsksAcl;
 
+        /// <summary>A next hop whose MAC is not known is asked for it: the packet at hand needs it.</summary>
+        public bool AsksNeighbor;
+
         /// <summary>The rule that stays good without being asked (<c>liveConnections: keep</c>), or NoRule.</summary>
         public int KeptEgressRule;
 
@@ -91,7 +94,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (isOutbound)
         {
-            return ResolveNeighbor<TAddress, TFamily>(nextHop, ref decision);
+            return ResolveNeighbor<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
         }
 
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
@@ -238,7 +241,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return CheckOutsideSource<TAddress, TFamily>(decision.OutPort, opening.Source);
     }
 
-    private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, ref Decision decision)
+    private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, bool isAsked, ref Decision decision)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
@@ -248,11 +251,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.None;
         }
 
-        if (typeof(TAddress) == typeof(uint))
+        if (isAsked && typeof(TAddress) == typeof(uint))
         {
             AskNeighbor(Unsafe.As<TAddress, uint>(ref nextHop));
         }
-        else
+        else if (isAsked)
         {
             AskNeighbor(Unsafe.As<TAddress, RawIp6>(ref nextHop));
         }

@@ -11,8 +11,16 @@ namespace VSwitch.DataPlane.Pipeline;
 /// section 10.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    /// <summary>Makes the connection's actions anew when they are of an older generation or of another way within the subnet
-    /// (by the router, or by MAC). What the policy no longer allows is forgotten, and the reason returned.</summary>
+    /// <summary>The two actions of a connection, by who sends.</summary>
+    private struct Ways
+    {
+        public FlowAction Forward;
+        public FlowAction Reply;
+    }
+
+    /// <summary>Makes the connection's actions anew when they are of an older generation, or when its packets begin to go another
+    /// way to the same end (by the router, or by MAC). What the policy no longer allows is forgotten, and the reason returned; a
+    /// packet from or to another end changes nothing.</summary>
     /// <param name="p">A packet of the connection.</param>
     /// <param name="entry">The connection.</param>
     /// <param name="isRouted">True when the packet goes by the router.</param>
@@ -22,52 +30,57 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         isGone = false;
-        FlowAction* current = ActionOf(p, entry);
-        if (IsInForce(current) && IsOnItsWay(p, current))
+        FlowAction* action = ActionOf(p, entry);
+        if (!IsInForce(p, action))
         {
-            return DropReason.None;
+            if (action->PolicyVersion == _snapshot.Version && IsStray(p, action, isRouted))
+            {
+                return RefuseStray(action);
+            }
+
+            DropReason reason = AskAgain<TAddress, TFamily>(p, entry, isRouted, out isGone);
+            if (reason != DropReason.None || isGone)
+            {
+                return reason;
+            }
+
+            action = ActionOf(p, entry);
         }
 
-        bool isChanged = current->PolicyVersion != _snapshot.Version;
-        if (!isChanged && current->InPort != p->InPort)
-        {
-            return RefuseOtherPort(current);
-        }
+        return IsOnItsWay(p, action) ? DropReason.None
+            : IsStray(p, action, isRouted) ? RefuseStray(action)
+            : TakeOtherWay<TAddress, TFamily>(p, entry, isRouted);
+    }
 
-        bool openerSwapped = (entry->Flags & FlowFlags.OpenerSwapped) != 0;
-        bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != openerSwapped;
-        FlowAction* actions = _connections.Paths.Actions + (2L * entry->Path);
-        FlowAction forward = actions[openerSwapped ? 1 : 0];
-        FlowAction reply = actions[openerSwapped ? 0 : 1];
-        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(entry, openerSwapped, forward);
-        opening.IsRouted = isReply ? forward.TtlDecrement != 0 : isRouted;
-        opening.Peer = opening.IsRouted ? 0 : isReply ? forward.OutPort : PeerOf(p);
-        bool isReplyRouted = isReply ? isRouted : reply.TtlDecrement != 0;
-        isGone = isChanged && IsOver<TAddress, TFamily>(p, entry, opening, forward, isReply);
+    /// <summary>Asks rules and routes about a connection, by the way that it took so far.</summary>
+    private DropReason AskAgain<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry, bool isRouted, out bool isGone)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        bool isReply = IsReply(p, entry);
+        Ways old = WaysOf(entry);
+        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(entry, old.Forward);
+        bool isChanged = old.Forward.PolicyVersion != _snapshot.Version;
+        isGone = isChanged && IsOver<TAddress, TFamily>(p, entry, opening, old.Forward, isReply);
         if (isGone)
         {
             _connections.Remove(entry);
             return DropReason.None;
         }
 
+        opening.AsksNeighbor = !isReply && isRouted;
         DropReason reason = Decide<TAddress, TFamily>(opening, out Decision decision);
-        if (reason != DropReason.None)
+        bool isUnresolved = reason == DropReason.NeighborUnresolved;
+        if (reason != DropReason.None && !isUnresolved)
         {
-            isGone = reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, forward);
-            if (reason != DropReason.NeighborUnresolved)
-            {
-                // With that reason the policy allows it: what is missing is the neighbour's answer, and the connection waits.
-                _connections.Remove(entry);
-            }
-
+            isGone = reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward);
+            _connections.Remove(entry);
             return isGone ? DropReason.None : reason;
         }
 
-        decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(opening, decision.OutPort);
-        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
-        ulong replyMac = opening.Port == 0 ? reply.MacBytes & MacMask : 0;
-        MakeActions(decision, opening.Port, opening.IsRouted, isReplyRouted, replyMac, out FlowAction first, out FlowAction second);
-        if (isChanged && (first.SourceXor != forward.SourceXor || first.DestinationXor != forward.DestinationXor))
+        Ways ways = MakeWays<TAddress, TFamily>(opening, ref decision, old.Reply);
+        if (isChanged && (ways.Forward.SourceXor != old.Forward.SourceXor ||
+            ways.Forward.DestinationXor != old.Forward.DestinationXor))
         {
             // An end would be known by another address in the middle of its connection.
             _connections.Remove(entry);
@@ -75,29 +88,104 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.None;
         }
 
+        if (isUnresolved)
+        {
+            // The policy allows it. What is missing is the neighbour's answer: the opener's packets wait for it, replies need none.
+            ways.Forward.Generation = FlowAction.Unresolved;
+            bool isError = (p->Flags & PacketFlags.IcmpError) != 0;
+            reason = isReply || !isRouted ? DropReason.None
+                : decision.IsForwardDenied && !isError ? DropReason.NetworkAcl : DropReason.NeighborUnresolved;
+        }
+
+        Take(entry, ways, decision);
+        return reason;
+    }
+
+    /// <summary>The packet goes by the router where the ones before it went by MAC, or the other way round: fine if it is for the
+    /// same end. The router would send an opener's packet by rules and routes; a reply it sends back by the connection.</summary>
+    private DropReason TakeOtherWay<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        Ways old = WaysOf(entry);
+        Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(entry, old.Forward);
+        if (IsReply(p, entry))
+        {
+            old.Reply.TtlDecrement = isRouted ? (byte)1 : (byte)0;
+        }
+        else
+        {
+            opening.IsRouted = isRouted;
+            opening.Peer = isRouted ? 0 : old.Forward.OutPort;
+        }
+
+        if (ReceiverOf<TAddress, TFamily>(opening) != old.Forward.OutPort ||
+            Decide<TAddress, TFamily>(opening, out Decision decision) != DropReason.None)
+        {
+            return RefuseStray(ActionOf(p, entry));
+        }
+
+        Take(entry, MakeWays<TAddress, TFamily>(opening, ref decision, old.Reply), decision);
+        return DropReason.None;
+    }
+
+    /// <summary>The actions of a connection that policy allows; replies go by the router or by MAC as before.</summary>
+    private Ways MakeWays<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision, in FlowAction oldReply)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(opening, decision.OutPort);
+        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        ulong replyMac = opening.Port == 0 ? oldReply.MacBytes & MacMask : 0;
+        Ways ways;
+        MakeActions(
+            decision, opening.Port, opening.IsRouted, oldReply.TtlDecrement != 0, replyMac, out ways.Forward, out ways.Reply);
+        return ways;
+    }
+
+    private void Take(FlowEntry* entry, in Ways ways, in Decision decision)
+    {
         int old = entry->Path;
-        entry->Path = openerSwapped ? _connections.Paths.Take(second, first) : _connections.Paths.Take(first, second);
+        entry->Path = (entry->Flags & FlowFlags.OpenerSwapped) != 0
+            ? _connections.Paths.Take(ways.Reply, ways.Forward) : _connections.Paths.Take(ways.Forward, ways.Reply);
         _connections.Paths.Release(old);
         FlowDetail* detail = _connections.DetailOf(entry);
         detail->EgressRule = decision.EgressRule;
         detail->IngressRule = decision.IngressRule;
-        return IsOnItsWay(p, ActionOf(p, entry)) ? DropReason.None : RefuseOtherPort(ActionOf(p, entry));
     }
 
-    /// <summary>True when the action was made under the policy in force, also one that lets nothing pass.</summary>
-    private bool IsInForce(FlowAction* action) => action->Generation == _generation ||
-        (action->Generation == FlowAction.Denied && action->PolicyVersion == _snapshot.Version);
+    private Ways WaysOf(FlowEntry* entry)
+    {
+        FlowAction* actions = _connections.Paths.Actions + (2L * entry->Path);
+        int forward = (entry->Flags & FlowFlags.OpenerSwapped) != 0 ? 1 : 0;
+        return new Ways { Forward = actions[forward], Reply = actions[forward ^ 1] };
+    }
+
+    private static bool IsReply(PacketBuffer* p, FlowEntry* entry) =>
+        ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
+
+    /// <summary>True when the action was made under the policy in force. One that lets nothing pass needs no next hop's MAC but for
+    /// an ICMP error, of which the ACL asks apart.</summary>
+    private bool IsInForce(PacketBuffer* p, FlowAction* action) => action->Generation == _generation ||
+        (action->Generation == FlowAction.Denied && action->PolicyVersion == _snapshot.Version &&
+            (p->Flags & PacketFlags.IcmpError) == 0);
 
     /// <summary>True when the packet came in where the action's packets come in, to the same MAC.</summary>
     private static bool IsOnItsWay(PacketBuffer* p, FlowAction* action) =>
         action->Arrival == FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort);
 
-    private DropReason RefuseOtherPort(FlowAction* action)
+    /// <summary>True when the packet did not come in by the port of its direction's one end, or names the MAC of an ENI that is not
+    /// the other.</summary>
+    private bool IsStray(PacketBuffer* p, FlowAction* action, bool isRouted) =>
+        action->InPort != p->InPort || (!isRouted && action->OutPort != PeerOf(p));
+
+    private DropReason RefuseStray(FlowAction* action)
     {
         if (_tracer.IsEnabled)
         {
             _tracer.Note(
-                PipelineStage.Connection, $"known connection, whose packets of this direction come in by {PortName(action->InPort)}");
+                PipelineStage.Connection,
+                $"known connection, whose packets of this direction go from {PortName(action->InPort)} to {PortName(action->OutPort)}");
         }
 
         return DropReason.ConnectionInvalid;
@@ -198,10 +286,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private bool IsSameVpc(int vpc, uint seenIn) => vpc < _snapshot.Vpcs.Length && _snapshot.Vpcs[vpc].Since <= seenIn;
 
-    private Opening<TAddress> OpeningOf<TAddress, TFamily>(FlowEntry* entry, bool openerSwapped, in FlowAction forward)
+    /// <summary>The connection as its opener began it, by the way that the opener's packets took so far.</summary>
+    private Opening<TAddress> OpeningOf<TAddress, TFamily>(FlowEntry* entry, in FlowAction forward)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        bool openerSwapped = (entry->Flags & FlowFlags.OpenerSwapped) != 0;
+        bool isRouted = forward.TtlDecrement != 0;
         FlowAddresses6* addresses = (entry->Flags & FlowFlags.IsV6) != 0 ? _connections.V6.AddressesOf(entry) : null;
         FlowDetail* detail = _connections.DetailOf(entry);
         int space = (ushort)(entry->KeyHigh >> 32);
@@ -217,6 +308,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Protocol = (byte)(entry->KeyHigh >> 48),
             Selector = detail->Selector,
             IsHairpin = space == 0,
+            IsRouted = isRouted,
+            Peer = isRouted ? 0 : forward.OutPort,
             Ttl = byte.MaxValue,
             KeptEgressRule = keepsEgress ? detail->EgressRule : SecurityGroupTable.NoRule,
             KeptIngressRule = keepsIngress ? detail->IngressRule : SecurityGroupTable.NoRule,

@@ -103,13 +103,13 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     /// <param name="maxExpiries">Connections to look at for expiry at most.</param>
     public void Begin(long nowNs, int maxExpiries)
     {
+        long nowMs = nowNs / 1_000_000;
         _nowNs = nowNs;
-        _nowMs = (uint)(nowNs / 1_000_000);
-        _generation = _shared.Generation;
-        if (_shared.Snapshot != _snapshot)
+        _nowMs = (uint)nowMs;
+        TakeConfiguration();
+        if (_shared.Neighbors.NextDueMs <= nowMs && AgeNeighbors(nowMs))
         {
-            _snapshot = _shared.Snapshot;
-            UseSnapshot();
+            TakeConfiguration();
         }
 
         _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
@@ -168,6 +168,17 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _held.Dispose();
         _lists.Dispose();
         _egress.Dispose();
+    }
+
+    /// <summary>The generation first: what is made under it afterwards is made of this snapshot or a newer one.</summary>
+    private void TakeConfiguration()
+    {
+        _generation = _shared.Generation;
+        if (_shared.Snapshot != _snapshot)
+        {
+            _snapshot = _shared.Snapshot;
+            UseSnapshot();
+        }
     }
 
     private void UseSnapshot()

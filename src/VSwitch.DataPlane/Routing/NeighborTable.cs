@@ -3,18 +3,40 @@ using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Routing;
 
+/// <summary>A learnt neighbour that was not heard of for long.</summary>
+/// <param name="Address">Its address, raw; of IPv4 in the low half.</param>
+/// <param name="IsV6">The family.</param>
+/// <param name="Mac">The raw MAC to ask it by whether it is still there; 0 when it did not answer and is forgotten.</param>
+public readonly record struct OverdueNeighbor(RawIp6 Address, bool IsV6, ulong Mac);
+
 /// <summary>Who has which address on the internet side: learnt by ARP and ND, shared by all workers, asked on first packets
-/// only. Open addressing in native memory; an entry is claimed by one compare-and-swap, its MAC is one 64-bit word, and none
-/// is ever taken out, so readers need no lock. A full table learns nothing new. Static entries come with the snapshot.</summary>
+/// only. Open addressing in native memory; a slot is claimed by one compare-and-swap, its MAC is one 64-bit word, and its address
+/// stays, so readers need no lock. A full table learns nothing new. Static entries come with the snapshot.
+/// <para>What was learnt ages (RFC 1122 section 2.3.2.1; order of checks, section 5): who was not learnt again for long is asked by
+/// unicast, and forgotten when it does not answer. One worker at a time looks after those; one that is heard of in the same
+/// moment may be asked or forgotten all the same, and is then learnt anew.</para></summary>
 public sealed unsafe class NeighborTable : IDisposable
 {
+    /// <summary>How long a neighbour is believed without being heard of, milliseconds.</summary>
+    public const long BelievedMs = 20 * 60 * 1000;
+
+    /// <summary>How often it is asked then before it is forgotten (RFC 4861 section 10, MAX_UNICAST_SOLICIT).</summary>
+    public const int MaxQuestions = 3;
+
     private const int SlotCount = 8192;
-    private const int MaxProbes = 64;
+    private const int MaxSteps = 64;
     private const long AskEveryMs = 1000;
     private const int Claimed = 1;
     private const int Ready = 2;
     private readonly HugeMemory _memory;
     private readonly Slot* _slots;
+    private readonly int[] _overdue = new int[SlotCount];
+    private readonly long[] _turns = new long[SlotCount];
+    private int _overdueCount;
+    private int _overdueAt;
+    private int _isAging;
+    private long _turn;
+    private long _nextDueMs = long.MaxValue;
     private int _version;
 
     /// <summary>Makes an empty table.</summary>
@@ -31,7 +53,19 @@ public sealed unsafe class NeighborTable : IDisposable
         public long AskAgainMs;
         public int State;
         public int IsV6;
+
+        /// <summary>When it is to be asked, or forgotten, milliseconds.</summary>
+        public long DueMs;
+
+        /// <summary>Questions since it was heard of.</summary>
+        public int Questions;
+
+        /// <summary>Grows with each time that a neighbour is heard of or asked.</summary>
+        public long Turn;
     }
+
+    /// <summary>When a neighbour is due for <see cref="TryBeginAging"/>, milliseconds; not before, and perhaps a little after.</summary>
+    public long NextDueMs => Volatile.Read(ref _nextDueMs);
 
     /// <summary>Grows after each MAC that is learnt or changes: whoever waits for one looks again when it has grown.</summary>
     public int Version => Volatile.Read(ref _version);
@@ -42,9 +76,13 @@ public sealed unsafe class NeighborTable : IDisposable
     /// <summary>The raw MAC of an IPv6 neighbour, 0 = not known.</summary>
     public ulong Lookup(RawIp6 address) => Lookup(address, isV6: true);
 
-    /// <summary>Learns a neighbour.</summary>
+    /// <summary>Learns a neighbour, or hears of it again.</summary>
+    /// <param name="address">Its address, raw.</param>
+    /// <param name="isV6">The family.</param>
+    /// <param name="mac">Its raw MAC.</param>
+    /// <param name="nowMs">The time, milliseconds.</param>
     /// <returns>True when a known MAC changed, so that actions made with the old one must be made again.</returns>
-    public bool Learn(RawIp6 address, bool isV6, ulong mac)
+    public bool Learn(RawIp6 address, bool isV6, ulong mac, long nowMs)
     {
         Slot* slot = Find(address, isV6, claim: true);
         if (slot == null)
@@ -52,7 +90,13 @@ public sealed unsafe class NeighborTable : IDisposable
             return false;
         }
 
+        slot->Questions = 0;
+        slot->Turn = Interlocked.Increment(ref _turn);
+        slot->DueMs = nowMs + BelievedMs;
         ulong old = Interlocked.Exchange(ref slot->Mac, mac);
+
+        // After the MAC: whoever looks at all slots since has seen this one, or looks again at this time.
+        BringForward(nowMs + BelievedMs);
         if (old != mac)
         {
             Interlocked.Increment(ref _version);
@@ -74,8 +118,92 @@ public sealed unsafe class NeighborTable : IDisposable
         return nowMs >= again && Interlocked.CompareExchange(ref slot->AskAgainMs, nowMs + AskEveryMs, again) == again;
     }
 
+    /// <summary>Begins to look after the neighbours that are due, in the order in which they were heard of or asked last. What
+    /// began here ends when <see cref="TryNextOverdue"/> says so.</summary>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    /// <returns>False when none is due, or another worker looks after them.</returns>
+    public bool TryBeginAging(long nowMs)
+    {
+        if (_nextDueMs > nowMs || Interlocked.CompareExchange(ref _isAging, 1, 0) != 0)
+        {
+            return false;
+        }
+
+        // Before the slots are read: who is learnt from here on brings the time forward again.
+        Interlocked.Exchange(ref _nextDueMs, long.MaxValue);
+        _overdueCount = 0;
+        _overdueAt = 0;
+        for (int i = 0; i < SlotCount; i++)
+        {
+            Slot* slot = _slots + i;
+            if (Volatile.Read(ref slot->Mac) == 0)
+            {
+                continue;
+            }
+
+            if (slot->DueMs > nowMs)
+            {
+                BringForward(slot->DueMs);
+                continue;
+            }
+
+            _turns[_overdueCount] = slot->Turn;
+            _overdue[_overdueCount++] = i;
+        }
+
+        Array.Sort(_turns, _overdue, 0, _overdueCount);
+        return true;
+    }
+
+    /// <summary>The next neighbour that is to be asked now, or was asked in vain and is forgotten.</summary>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    /// <param name="overdue">The neighbour.</param>
+    /// <returns>False when there are no more.</returns>
+    public bool TryNextOverdue(long nowMs, out OverdueNeighbor overdue)
+    {
+        overdue = default;
+        if (_overdueAt == _overdueCount)
+        {
+            Volatile.Write(ref _isAging, 0);
+            return false;
+        }
+
+        Slot* slot = _slots + _overdue[_overdueAt++];
+        ulong mac = slot->Mac;
+        if (slot->Questions == MaxQuestions)
+        {
+            mac = 0;
+            Volatile.Write(ref slot->Mac, 0);
+        }
+        else
+        {
+            slot->Questions++;
+            slot->Turn = Interlocked.Increment(ref _turn);
+            slot->DueMs = nowMs + AskEveryMs;
+            BringForward(nowMs + AskEveryMs);
+        }
+
+        overdue = new OverdueNeighbor(slot->Address, slot->IsV6 != 0, mac);
+        return true;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    private void BringForward(long dueMs)
+    {
+        long next = Volatile.Read(ref _nextDueMs);
+        while (dueMs < next)
+        {
+            long seen = Interlocked.CompareExchange(ref _nextDueMs, dueMs, next);
+            if (seen == next)
+            {
+                return;
+            }
+
+            next = seen;
+        }
+    }
 
     private ulong Lookup(RawIp6 address, bool isV6)
     {
@@ -86,7 +214,7 @@ public sealed unsafe class NeighborTable : IDisposable
     private Slot* Find(RawIp6 address, bool isV6, bool claim)
     {
         ulong hash = RawHash.Of(address, isV6 ? 1u : 0u) >> 48;
-        for (uint i = 0; i < MaxProbes; i++)
+        for (uint i = 0; i < MaxSteps; i++)
         {
             Slot* slot = _slots + ((hash + i) % SlotCount);
             int state = Volatile.Read(ref slot->State);

@@ -74,6 +74,10 @@ internal sealed class TcpModel(TcpVariations variations)
         None,
     }
 
+    /// <summary>What a refused answer must not have changed.</summary>
+    private readonly record struct Memory(
+        TcpModelSide Lower, TcpModelSide Higher, TrialSegment? KeptSyn, uint? KeptAck, uint FirstOfSyn, bool IsChallengeExpected);
+
     /// <summary>Where the connection stands; None when there is none.</summary>
     public TcpModelState State { get; private set; }
 
@@ -150,6 +154,7 @@ internal sealed class TcpModel(TcpVariations variations)
         Kind kind = KindOf(segment);
         TcpModelState old = State;
         TcpModelState next = Table[(isReply ? 5 : 0) + (int)kind][(int)old];
+        Memory memory = Memorise();
         bool isWindowAsked = true;
         switch (next)
         {
@@ -213,6 +218,12 @@ internal sealed class TcpModel(TcpVariations variations)
 
         if (isWindowAsked && Look(segment, kind) is { } refused)
         {
+            if (Varies(TcpVariations.Restart) && kind == Kind.SynAck)
+            {
+                // An answer to a SYN that was let through, but whose numbers do not fit it, brings nothing in step.
+                Recall(memory);
+            }
+
             return refused == TcpModelVerdict.Pass ? Passed(isReply) : refused;
         }
 
@@ -288,6 +299,12 @@ internal sealed class TcpModel(TcpVariations variations)
         _sides[responder] = new TcpModelSide();
         (_isChallengeExpected, _firstOfSyn, _keptSyn, _keptAck) = (false, syn.End - 1, null, null);
     }
+
+    private Memory Memorise() =>
+        new(_sides[0].Copy(), _sides[1].Copy(), _keptSyn, _keptAck, _firstOfSyn, _isChallengeExpected);
+
+    private void Recall(Memory memory) =>
+        (_sides[0], _sides[1], _keptSyn, _keptAck, _firstOfSyn, _isChallengeExpected) = memory;
 
     /// <summary>A RST by the rule of the switch: null where the windows decide, and it closes.</summary>
     private TcpModelVerdict? JudgeResetByRule(TrialSegment segment, bool isReply)

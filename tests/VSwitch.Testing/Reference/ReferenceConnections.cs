@@ -42,8 +42,8 @@ internal sealed class ReferenceConnection(ReferenceTuple tuple)
     /// <summary>The private address for the EIP that the opener named; null without one.</summary>
     public IpAddress? TranslatedDestination { get; init; }
 
-    /// <summary>True when the opener's packet was switched by MAC.</summary>
-    public required bool IsSwitched { get; init; }
+    /// <summary>True when the opener's last packet was switched by MAC.</summary>
+    public required bool IsSwitched { get; set; }
 
     /// <summary>The destination that the opener's packet had on the wire: the EIP where it named one.</summary>
     public required IpAddress WireDestination { get; init; }
@@ -57,7 +57,7 @@ internal sealed class ReferenceConnection(ReferenceTuple tuple)
     public MacAddress? OpenerMac { get; init; }
 
     /// <summary>Port of the other end.</summary>
-    public required string ReceiverPort { get; init; }
+    public required string ReceiverPort { get; set; }
 
     /// <summary>The ENI that pays for it while it is half open.</summary>
     public required string ChargedTo { get; init; }

@@ -22,6 +22,11 @@ internal static class ReferenceFrames
 
     public static byte[] Solicitation(MacAddress mac, IpAddress own, IpAddress target) => Frames.Solicitation(mac, own, target);
 
+    /// <summary>The question to one neighbour whether it still has its address.</summary>
+    public static byte[] Unicast(MacAddress mac, IpAddress own, IpAddress target, MacAddress targetMac) => target.IsV6
+        ? PacketBuilder.Eth(mac, targetMac).IPv6(own, target, ip => ip with { HopLimit = 255 }).NeighborSolicitation(target, mac).Build()
+        : PacketBuilder.Eth(mac, targetMac).Arp(new ArpLayer(1, mac, own, default, target)).Build();
+
     /// <summary>A neighbour advertisement for the target of a solicitation.</summary>
     public static byte[] Advertisement(ReferencePacket asked, IpAddress target, MacAddress mac, bool isRouter)
     {
@@ -67,40 +72,48 @@ internal static class ReferenceFrames
     /// in all but the first (RFC 791 3.1).</summary>
     public static IEnumerable<byte[]> Cut(byte[] frame, int mtuBytes)
     {
-        int header = (frame[14] & 15) * 4;
-        int begin = 14 + header;
-        int each = (mtuBytes - header) / 8 * 8;
+        int begin = 14 + ((frame[14] & 15) * 4);
         int word = (frame[20] << 8) | frame[21];
-        for (int at = begin; at < frame.Length; at += each)
+        byte[] options = frame[34..begin];
+        for (int at = begin; at < frame.Length;)
         {
-            int length = Math.Min(each, frame.Length - at);
+            int header = 20 + options.Length;
+            int room = mtuBytes - header;
+            int length = frame.Length - at <= room ? frame.Length - at : room / 8 * 8;
             bool isLast = at + length == frame.Length && (word & 0x2000) == 0;
-            byte[] piece = [.. frame[..begin], .. frame[at..(at + length)]];
-            if (at > begin)
-            {
-                BlankOptions(piece.AsSpan(34, header - 20));
-            }
-
+            byte[] piece = [.. frame[..34], .. options, .. frame[at..(at + length)]];
+            piece[14] = (byte)(0x40 | (header / 4));
             Put16(piece, 16, header + length);
             Put16(piece, 20, (word & 0xC000) | (isLast ? 0 : 0x2000) | ((word & 0x1FFF) + ((at - begin) / 8)));
             Put16(piece, 24, 0);
             Put16(piece, 24, OnesComplement.Checksum(piece.AsSpan(14, header)));
             yield return piece;
+            at += length;
+            options = CopiedOptions(frame.AsSpan(34, begin - 34));
         }
     }
 
-    private static void BlankOptions(Span<byte> options)
+    /// <summary>The options that every fragment carries (RFC 791, copied flag), filled up to whole words.</summary>
+    private static byte[] CopiedOptions(ReadOnlySpan<byte> options)
     {
+        List<byte> copied = [];
         while (options.Length > 0 && options[0] != 0)
         {
-            int length = options[0] == 1 ? 1 : options.Length < 2 || options[1] < 2 ? options.Length : Math.Min(options[1], options.Length);
-            if ((options[0] & 0x80) == 0)
+            int length = options[0] == 1 ? 1 : options.Length > 1 ? options[1] : 0;
+            if (length > options.Length || (options[0] != 1 && length < 2))
             {
-                options[..length].Fill(1);
+                break;
+            }
+
+            if ((options[0] & 0x80) != 0)
+            {
+                copied.AddRange(options[..length]);
             }
 
             options = options[length..];
         }
+
+        return [.. copied, .. new byte[(4 - (copied.Count % 4)) % 4]];
     }
 
     private static byte[] V4(MacAddress to, MacAddress from, byte tos, byte ttl, IpAddress source, IpAddress destination, byte[] message)

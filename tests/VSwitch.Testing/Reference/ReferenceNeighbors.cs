@@ -8,18 +8,44 @@ namespace VSwitch.Testing.Reference;
 internal sealed class ReferenceNeighbors
 {
     private const long AskAgainMs = 1000;
+    private const long BelievedMs = 20 * 60 * 1000;
+    private const int MaxQuestions = 3;
     private const byte SourceOption = 1;
     private const byte TargetOption = 2;
 
-    private readonly Dictionary<IpAddress, MacAddress> _learnt = [];
+    // In the order in which they were learnt or asked last.
+    private readonly List<Learnt> _learnt = [];
     private readonly Dictionary<IpAddress, long> _askedMs = [];
     private IpAddress? _justLearnt;
+
+    private sealed record Learnt(IpAddress Address, MacAddress Mac, long DueMs, int Questions);
 
     /// <summary>MAC of a next hop: static, else learnt.</summary>
     public MacAddress? Resolve(ReferenceTopology topology, IpAddress nextHop) =>
         topology.Internet.Neighbors.TryGetValue(nextHop, out MacAddress known) ? known
-        : _learnt.TryGetValue(nextHop, out MacAddress learnt) ? learnt
-        : null;
+        : _learnt.Find(learnt => learnt.Address == nextHop)?.Mac;
+
+    /// <summary>Who was not heard of for long is asked, and forgotten after the third question; the questions.</summary>
+    public List<byte[]> Age(ReferenceTopology topology, long nowMs)
+    {
+        List<byte[]> questions = [];
+        while (_learnt.Find(learnt => learnt.DueMs <= nowMs) is { } overdue)
+        {
+            _learnt.Remove(overdue);
+            if (overdue.Questions == MaxQuestions)
+            {
+                continue;
+            }
+
+            _learnt.Add(overdue with { Questions = overdue.Questions + 1, DueMs = nowMs + AskAgainMs });
+            if (topology.FirstOutside(overdue.Address.IsV6) is { } own)
+            {
+                questions.Add(ReferenceFrames.Unicast(topology.Internet.Mac, own, overdue.Address, overdue.Mac));
+            }
+        }
+
+        return questions;
+    }
 
     /// <summary>The question for a next hop's MAC; null when it was asked within the last second.</summary>
     public byte[]? Ask(ReferenceTopology topology, IpAddress nextHop, long nowMs)
@@ -70,7 +96,7 @@ internal sealed class ReferenceNeighbors
             : ReferenceOutcome.Answer(eni.Name, ReferenceFrames.ArpAnswer(packet.Frame, answer.Value));
     }
 
-    public ReferenceOutcome ArpOutside(ReferenceTopology topology, ReferencePacket packet)
+    public ReferenceOutcome ArpOutside(ReferenceTopology topology, ReferencePacket packet, long nowMs)
     {
         (int opcode, MacAddress senderMac, IpAddress sender, IpAddress target) = Body(packet);
         if (topology.IsOwnOutside(sender) || topology.IsEip(sender) || senderMac.IsMulticast)
@@ -78,7 +104,7 @@ internal sealed class ReferenceNeighbors
             return ReferenceOutcome.Drop(DropReason.SpoofedIp);
         }
 
-        Learn(topology, sender, senderMac);
+        Learn(topology, sender, senderMac, nowMs);
         if (opcode != 1)
         {
             return opcode == 2 ? ReferenceOutcome.Consume() : ReferenceOutcome.Drop(DropReason.UnsupportedProtocol);
@@ -118,7 +144,7 @@ internal sealed class ReferenceNeighbors
         };
     }
 
-    public ReferenceOutcome DiscoveryOutside(ReferenceTopology topology, ReferencePacket packet)
+    public ReferenceOutcome DiscoveryOutside(ReferenceTopology topology, ReferencePacket packet, long nowMs)
     {
         if (!IsWellFormed(packet, out IReadOnlyList<(byte Type, MacAddress Mac)> options))
         {
@@ -128,7 +154,7 @@ internal sealed class ReferenceNeighbors
         switch (packet.IcmpType)
         {
             case 135:
-                LearnFrom(topology, packet.Source, options, SourceOption);
+                LearnFrom(topology, packet.Source, options, SourceOption, nowMs);
                 IpAddress target = TargetOf(packet);
                 return topology.IsOwnOutside(target)
                     ? ReferenceOutcome.Answer(
@@ -136,7 +162,7 @@ internal sealed class ReferenceNeighbors
                         ReferenceFrames.Advertisement(packet, target, topology.Internet.Mac, isRouter: false))
                     : ReferenceOutcome.Consume();
             case 136:
-                LearnFrom(topology, TargetOf(packet), options, TargetOption);
+                LearnFrom(topology, TargetOf(packet), options, TargetOption, nowMs);
                 return ReferenceOutcome.Consume();
             case 133:
                 return ReferenceOutcome.Consume();
@@ -156,19 +182,21 @@ internal sealed class ReferenceNeighbors
             : ReferenceOutcome.Answer(eni.Name, ReferenceFrames.Advertisement(packet, target, answer.Value, isRouter));
     }
 
-    private void LearnFrom(ReferenceTopology topology, IpAddress address, IReadOnlyList<(byte Type, MacAddress Mac)> options, byte type)
+    private void LearnFrom(
+        ReferenceTopology topology, IpAddress address, IReadOnlyList<(byte Type, MacAddress Mac)> options, byte type, long nowMs)
     {
         foreach ((byte _, MacAddress mac) in options.Where(option => option.Type == type).Take(1))
         {
-            Learn(topology, address, mac);
+            Learn(topology, address, mac, nowMs);
         }
     }
 
-    private void Learn(ReferenceTopology topology, IpAddress address, MacAddress mac)
+    private void Learn(ReferenceTopology topology, IpAddress address, MacAddress mac, long nowMs)
     {
-        if (!address.IsUnspecified && topology.IsOnLink(address))
+        if (!address.IsUnspecified && topology.IsOnLink(address) && !topology.Internet.Neighbors.ContainsKey(address))
         {
-            _learnt[address] = mac;
+            _learnt.RemoveAll(learnt => learnt.Address == address);
+            _learnt.Add(new Learnt(address, mac, nowMs + BelievedMs, 0));
             _justLearnt = address;
         }
     }

@@ -157,6 +157,12 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             return IsOver;
         }
 
+        if (connection is { IsSwitched: true, HeldReceiverAddress: null } &&
+            !ReferenceTopology.ForwardsForOthers(topology.Eni(connection.ReceiverPort)!))
+        {
+            return IsOver;
+        }
+
         ReferenceRoute route = connection.IsSwitched
             ? new ReferenceRoute(DropReason.None, topology.Eni(connection.ReceiverPort), false)
             : ReferenceRoute.Find(topology, opener, connection.OpenerAddress, destination);
@@ -169,12 +175,16 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             ? topology.EipOf(opener, connection.OpenerAddress)
             : null;
         BoundEip? target = isHairpin ? topology.Bound(destination) : null;
-        if ((route.Receiver?.Name ?? ReferenceTopology.InternetPort) != connection.ReceiverPort || route.IsHairpin != isHairpin ||
+        string receiverPort = route.Receiver?.Name ?? ReferenceTopology.InternetPort;
+        if ((isHairpin && receiverPort != connection.ReceiverPort) || route.IsHairpin != isHairpin ||
             own?.Eip.Address != connection.TranslatedSource || target?.Private != connection.TranslatedDestination)
         {
             return IsOver;
         }
 
+        // A route may lead elsewhere now; the group that let the connection in at the old end has no say at the new one.
+        connection.IngressGroup = receiverPort == connection.ReceiverPort ? connection.IngressGroup : null;
+        connection.ReceiverPort = receiverPort;
         return route.Receiver is { } receiver
             ? Ingress(receiver, connection.Tuple.Source.Address)
             : (ReferenceRecheckResult.GoesOn, DropReason.None);

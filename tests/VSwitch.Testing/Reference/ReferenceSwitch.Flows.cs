@@ -15,11 +15,6 @@ public sealed partial class ReferenceSwitch
             return refused;
         }
 
-        if (isOriginal && IsByAnotherMac(way, connection))
-        {
-            _connections.Remove(connection);
-        }
-
         if (!_connections.IsLive(connection))
         {
             return Miss(packet, way, tuple);
@@ -51,10 +46,46 @@ public sealed partial class ReferenceSwitch
         return outcome;
     }
 
-    /// <summary>True when a MAC led the opener to an ENI that does not hold the destination, and this packet goes by another.
+    /// <summary>True when a packet does not go between the connection's ends: it came in by another port, or its MAC, or the router
+    /// where a MAC led the packets before it, leads elsewhere.</summary>
+    private bool IsStray(ReferenceWay way, ReferenceConnection connection, bool isOriginal)
+    {
+        if (PortOf(way.From) != connection.PortOf(isOriginal))
+        {
+            return true;
+        }
+
+        if (way.SwitchedTo is { } peer)
+        {
+            return peer.Name != connection.PortOf(!isOriginal);
+        }
+
+        if (!isOriginal || !connection.IsSwitched)
+        {
+            return false;
+        }
+
+        ReferenceRoute route =
+            ReferenceRoute.Find(_topology, way.From!, connection.OpenerAddress, connection.WireDestination);
+        return route.Reason != DropReason.None || route.Receiver?.Name != connection.ReceiverPort;
+    }
+
+    /// <summary>The next hop of the opener's packets has no MAC (any more): the packet waits for it, or ends if it is none that may.
     /// </summary>
-    private static bool IsByAnotherMac(ReferenceWay way, ReferenceConnection connection) =>
-        connection is { IsSwitched: true, HeldReceiverAddress: null } && way.SwitchedTo?.Name != connection.ReceiverPort;
+    private ReferenceOutcome? WaitForNextHop(ReferencePacket packet, ReferenceWay way, ReferenceConnection connection, bool isOriginal)
+    {
+        bool isOutward = isOriginal && connection.ReceiverPort == ReferenceTopology.InternetPort;
+        if (!isOutward || _topology.NextHop(connection.WireDestination) is not { } nextHop ||
+            _neighbors.Resolve(_topology, nextHop) is not null)
+        {
+            return null;
+        }
+
+        return packet.IsLaterFragment || packet.IsIcmpError
+            ? ReferenceOutcome.Drop(
+                DropReason.NeighborUnresolved, ReferenceTopology.InternetPort, _neighbors.Ask(_topology, nextHop, NowMs))
+            : Unresolved(packet, way, nextHop);
+    }
 
     /// <summary>Step 1 of a hit: a connection that is older than the policy is looked at again. One that is over is no longer
     /// live afterwards.</summary>
@@ -74,7 +105,13 @@ public sealed partial class ReferenceSwitch
             connection.Generation = _generation;
         }
 
-        return port == connection.PortOf(isOriginal) ? null : ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
+        if (IsStray(way, connection, isOriginal))
+        {
+            return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
+        }
+
+        connection.IsSwitched = isOriginal ? !way.IsRouted : connection.IsSwitched;
+        return null;
     }
 
     /// <summary>Steps 2 to 4 of a hit; an error is asked for after its TTL, with its own type.</summary>
@@ -87,6 +124,11 @@ public sealed partial class ReferenceSwitch
         if (errorQuestion is null && !isAllowed)
         {
             return ReferenceOutcome.Drop(DropReason.NetworkAcl);
+        }
+
+        if (WaitForNextHop(packet, way, connection, isOriginal) is { } waiting)
+        {
+            return waiting;
         }
 
         if (way.IsRouted && packet.Ttl <= 1)
@@ -272,8 +314,7 @@ public sealed partial class ReferenceSwitch
 
         bool isOriginal = connection.IsOriginal(quoted!.Reverse());
         string endPort = isOriginal ? connection.OpenerPort : connection.ReceiverPort;
-        bool isTranslated = way.From is not null && !packet.IsV6 && (way.IsHairpin || ReceiverOf(connection, isOriginal) is null);
-        if (PortOf(way.From) != endPort || (isTranslated && packet.Source != quote.Destination))
+        if (PortOf(way.From) != endPort)
         {
             return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
         }
@@ -284,6 +325,17 @@ public sealed partial class ReferenceSwitch
         }
 
         if (!_connections.IsLive(connection))
+        {
+            return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
+        }
+
+        if (WaitForNextHop(packet, way, connection, isOriginal) is { } waiting)
+        {
+            return waiting;
+        }
+
+        bool isTranslated = way.From is not null && !packet.IsV6 && (way.IsHairpin || ReceiverOf(connection, isOriginal) is null);
+        if (isTranslated && packet.Source != quote.Destination)
         {
             return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
         }

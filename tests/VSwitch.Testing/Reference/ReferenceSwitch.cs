@@ -53,6 +53,7 @@ public sealed partial class ReferenceSwitch
         {
             // Each at its own time: it counts for how many errors a port still gets.
             _nowNs = old.DeadlineNs;
+            sent.AddRange(AskOldNeighbors());
             ReferenceOutcome outcome = old.NextHop is null
                 ? ReferenceOutcome.Drop(DropReason.FragmentUnmatched)
                 : NoNeighbor(old.Port, old.Packet);
@@ -67,8 +68,12 @@ public sealed partial class ReferenceSwitch
         }
 
         _nowNs = nowNs;
+        sent.AddRange(AskOldNeighbors());
         return ReferenceOutcome.Consume() with { Ends = ends, Sent = sent };
     }
+
+    private IEnumerable<(string Port, byte[] Frame)> AskOldNeighbors() =>
+        _neighbors.Age(_topology, NowMs).Select(question => (ReferenceTopology.InternetPort, question));
 
     /// <summary>Takes one frame.</summary>
     /// <param name="port">An ENI's name, or "internet".</param>
@@ -79,7 +84,7 @@ public sealed partial class ReferenceSwitch
         ReferenceOutcome before = Expire(nowNs);
         var packet = new ReferencePacket(frame.ToArray());
         ReferenceOutcome outcome = WithReleased(Take(port, packet, isNew: true));
-        return before.Ends.Count == 0
+        return before.Ends.Count == 0 && before.Sent.Count == 0
             ? outcome
             : outcome with { Sent = [.. before.Sent, .. outcome.Sent], Ends = [.. before.Ends, .. outcome.Ends] };
     }
@@ -140,14 +145,14 @@ public sealed partial class ReferenceSwitch
         if (packet.IsArp)
         {
             return eni is null
-                ? Learning(neighbors => neighbors.ArpOutside(_topology, packet))
+                ? Learning(neighbors => neighbors.ArpOutside(_topology, packet, NowMs))
                 : ReferenceNeighbors.Arp(_topology, eni, packet);
         }
 
         if (packet.IsNeighborDiscovery)
         {
             return eni is null
-                ? Learning(neighbors => neighbors.DiscoveryOutside(_topology, packet))
+                ? Learning(neighbors => neighbors.DiscoveryOutside(_topology, packet, NowMs))
                 : ReferenceNeighbors.Discovery(_topology, eni, packet);
         }
 

@@ -309,6 +309,12 @@ internal sealed class ReferenceTcpJudge
         (_sender.MaxWin, _sender.MaxAck) = (0, null);
         ReferenceTcpTrack.SetFromSyn(_sender, _segment);
         (uint ack, uint sack) = Acknowledged();
+        Place place = PlaceOf(_segment.Sequence, _segment.End, sack);
+        if (place != Place.Inside)
+        {
+            return place == Place.Outside ? ReferenceVerdict.Invalid : ReferenceVerdict.Unchanged;
+        }
+
         MoveWindows(_segment.End, ack, sack);
         _track.RememberedSyn = null;
         return Moved(ReferenceTcpState.SynRecv);
@@ -381,7 +387,8 @@ internal sealed class ReferenceTcpJudge
 
         if (place == Place.LittleOver)
         {
-            _sender.End = end;
+            // A SYN (with ACK) that does not fit leaves nothing, this little neither.
+            _sender.End = _segment.IsSyn ? _sender.End : end;
             return Unmoved();
         }
 

@@ -3,11 +3,13 @@ using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
+using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 using VSwitch.Testing;
 using VSwitch.Tests.DataPlane.Wayside;
+using VSwitch.Wire;
 using Xunit;
 
 namespace VSwitch.Tests.Allocation;
@@ -81,6 +83,28 @@ public sealed class WaysideAllocationTests : IDisposable
             "web");
         Assert.True(Sum("loose").Generated >= 2 * Rounds, "fragments were sent");
         Assert.True(Sum("web").Generated > 0, "the sender was told");
+    }
+
+    [Fact]
+    public void Neighbours_that_are_asked_whether_they_are_still_there_and_forgotten()
+    {
+        var address = IpAddress.Parse("198.51.100.99");
+        byte[] heard = Frames.ArpRequest(new MacAddress(0x0200_0000_9988), address, address);
+        byte[] other = Frames.ArpRequest(new MacAddress(0x0200_0000_9988), IpAddress.Parse("192.0.2.1"), address);
+        RequireNone(
+            "ageing", () =>
+            {
+                Inject("internet", heard);
+                _nowNs += NeighborTable.BelievedMs * 1_000_000;
+                for (int i = 0; i <= NeighborTable.MaxQuestions; i++)
+                {
+                    Inject("internet", other);
+                    _nowNs += Way.Second;
+                }
+            },
+            "internet");
+        Assert.True(Sum("internet").Generated >= 3 * Rounds * NeighborTable.MaxQuestions, "it was asked each time");
+        Assert.Equal(0UL, _shared.Neighbors.Lookup(Raw.Ip4(address)));
     }
 
     public void Dispose()

@@ -8,7 +8,7 @@ namespace VSwitch.Tests.Testing;
 /// <summary>The reference switch against a table of packets that was written by hand from the order of checks.</summary>
 public sealed class ReferenceSwitchTests
 {
-    internal static readonly IReadOnlyList<ReferenceRow> Rows = [.. ReferenceLocalRows.All(), .. ReferenceFlowRows.All(), .. ReferenceTcpRows.All(), .. ReferenceWaitingRows.All()];
+    internal static readonly IReadOnlyList<ReferenceRow> Rows = [.. ReferenceLocalRows.All(), .. ReferenceFlowRows.All(), .. ReferenceTcpRows.All(), .. ReferenceWaitingRows.All(), .. ReferenceStrayRows.All()];
 
     public static TheoryData<string> Descriptions() => [.. Rows.Select(row => row.Description)];
 

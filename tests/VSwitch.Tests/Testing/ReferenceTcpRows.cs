@@ -22,6 +22,7 @@ internal static class ReferenceTcpRows
     private const uint A = 0xFFFF_FFF0;
     private const uint B = 0x7FFF_FFF0;
 
+    private static readonly byte[] Permitted = [4, 2, 1, 1];
     private static readonly FrameAddresses WebToApp = Switched("web", "app", "10.0.1.10", "10.0.1.11");
     private static readonly FrameAddresses AppToLoose = Routed("app", "10.0.1.11", "10.0.2.11");
 
@@ -112,7 +113,6 @@ internal static class ReferenceTcpRows
     {
         byte[] scale = [3, 3, 4, 0];
         byte[] tooLarge = [3, 3, 200, 0];
-        byte[] permitted = [4, 2, 1, 1];
         return
         [
             Row("a scaled window",
@@ -127,7 +127,7 @@ internal static class ReferenceTcpRows
                 [.. Open(scale, [1, 1, 3, 9]), Reply(Ack, 1, 1, Back), Out(Ack, 2001, 1, Refused)]),
             Row("SACK counts when it was permitted",
                 [
-                    .. Open(permitted), Out(Ack, 1, 1, There, 500), Out(Ack, 501, 1, There, 500),
+                    .. Open(Permitted), Out(Ack, 1, 1, There, 500), Out(Ack, 501, 1, There, 500),
                     Reply(Ack, 1, 1, Back, options: Sack(501, 1001)), Out(Ack, 2001, 1, There),
                     Out(Ack, 4001, 1, Refused), Reply(Ack, 1, 1, Refused, options: Sack(501, 2002)),
                 ]),
@@ -168,6 +168,18 @@ internal static class ReferenceTcpRows
             ]),
         Row("a SYN into an open connection, and a RST of who remembers nothing",
             [.. Open(), Out(Syn, 70_000, 0, There), Reply(RstAck, 0, 70_001, Back), Out(FinAck, 1, 1, There), Reply(Syn, 7, 0, Refused), Out(Syn, 9, 0, There), Out(Ack, 10, 1, Refused)]),
+        Row("a SYN into an open connection, and an answer whose SACK names what was not sent",
+            [
+                .. Open(), Out(Syn, 70_000, 0, There, options: Permitted), Reply(SynAck, 90_000, 70_001, Refused, options: Sack(70_001, 70_500)),
+                Reply(SynAck, 90_000, 70_001, Back), Out(Ack, 70_001, 90_001, There),
+            ]),
+        Row("after such an answer the old connection goes on",
+            [
+                .. Open(), Out(Syn, 70_000, 0, There, options: Permitted), Reply(SynAck, 90_000, 70_001, Refused, options: Sack(70_001, 70_500)),
+                Reply(Ack, 1, 1, Back, 10), Out(Ack, 1, 11, There, 10), Reply(RstAck, 11, 70_001, Refused),
+            ]),
+        Row("the same in SYN_SENT", Out(Syn, 0, 0, There), Out(Syn, 500, 0, There, options: Permitted),
+            Reply(SynAck, 0, 501, Refused, options: Sack(501, 600)), Reply(SynAck, 0, 1, Back), Out(Ack, 1, 1, There)),
         Row("a SYN into an open connection is forgotten by data",
             [.. Open(), Out(Syn, 70_000, 0, There), Reply(Ack, 1, 1, Back, 10), Reply(RstAck, 11, 70_001, Refused), Reply(Ack, 11, 1, Back)]),
         Row("a challenge ACK in LAST_ACK does not end the connection",
@@ -211,6 +223,9 @@ internal static class ReferenceTcpRows
             Reply(SynAck, 500, 200, Refused), Out(SynAck, 300, 200, Refused), Reply(SynAck, 500, 227, Refused)),
         Row("after simultaneous SYNs and a late SYN+ACK, an answer to what was not sent", Out(Syn, 5000, 0, There),
             Reply(Syn, 0, 0, Back, window: 0), Out(SynAck, 2000, 1, There), Reply(SynAck, 0, 5002, Refused)),
+        Row("after simultaneous SYNs and a FIN a little over the window, a SYN+ACK a little over it leaves nothing", Out(Syn, 0, 0, There),
+            Reply(Syn, 0, 0, Back), Reply(SynAck, 0, 1, Back), Out(FinAck, 1500, 1, There), Out(SynAck, 1200, 1, There),
+            Reply(Ack, 1, 1400, Back), Out(Ack, 1501, 1, There)),
         Row("the responder's ACK alone does not establish", Out(Syn, 0, 0, There), Reply(SynAck, 0, 1, Back), Reply(Ack, 1, 1, Back),
             Reply(Ack, 1, 1, Refused).At(60_000)),
     ];

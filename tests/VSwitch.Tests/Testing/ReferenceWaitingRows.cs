@@ -161,11 +161,15 @@ internal static class ReferenceWaitingRows
     {
         FrameAddresses toLoose = Routed("app", "10.0.1.11", "10.0.2.11");
         byte[] big = Frames.Udp(toLoose, 1, 2, 1400);
+        byte[] options = [7, 7, 4, 0, 0, 0, 0, 1, 131, 7, 4, 10, 0, 0, 1, 1, 148, 4, 0, 0];
         byte[] sent = Frames.Begin(new FrameAddresses(Gateway, MacOf("loose"), Ip("10.0.1.11"), Ip("10.0.2.11")), 63)
             .Udp(1, 2).Payload(1400).Build();
         return
         [
             Row("larger than the MTU, in fragments", In("app", big, "forwarded loose", Frames.Fragments(sent, 1376, 0)[0])),
+            Row("only the first fragment has the options that need no copy",
+                In("app", PacketBuilder.Eth(toLoose.SourceMac, Gateway).IPv4(toLoose.Source, toLoose.Destination, ip => ip with { Options = options })
+                    .Udp(1, 2).Payload(2740).Build(), "forwarded loose")),
             Row("just the MTU, whole", In("app", Frames.Udp(toLoose, 1, 2, 1372), "forwarded loose",
                 Frames.Begin(new FrameAddresses(Gateway, MacOf("loose"), Ip("10.0.1.11"), Ip("10.0.2.11")), 63).Udp(1, 2).Payload(1372).Build())),
         ];
