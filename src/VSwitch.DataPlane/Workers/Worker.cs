@@ -92,6 +92,8 @@ public sealed unsafe class Worker : IDisposable
                 {
                     Pipeline.Process(_packets, count, port);
                     handled += count;
+                    Pipeline.Flush();
+                    handled += TakeHandedOver();
                 }
             }
         }
