@@ -58,6 +58,10 @@ public sealed unsafe class Steering
     public int OwnerOf(ulong keyLow, ulong keyHigh) => _indirection[
         _toeplitz.ReversedHashIp4((uint)keyLow, (uint)(keyLow >> 32), (uint)keyHigh) >> (32 - IndexBits)];
 
+    /// <summary>True when the own worker owns an IPv4 key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Owns(ulong keyLow, ulong keyHigh) => OwnerOf(keyLow, keyHigh) == Self;
+
     /// <summary>The owner of an IPv6 key.</summary>
     public int OwnerOf(RawIp6 lower, RawIp6 higher, ulong keyHigh)
     {
