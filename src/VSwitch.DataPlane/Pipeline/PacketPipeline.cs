@@ -283,7 +283,21 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
         else
         {
-            _steering!.GiveBack(p);
+            FreeForeign(p);
+        }
+    }
+
+    /// <summary>The buffer came from another worker, with a packet.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeForeign(PacketBuffer* p)
+    {
+        if (_steering!.TryKeep(p))
+        {
+            _pool.Return(p);
+        }
+        else
+        {
+            _steering.GiveBack(p);
         }
     }
 }

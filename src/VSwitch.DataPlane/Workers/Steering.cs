@@ -21,6 +21,7 @@ public sealed unsafe class Steering
     private readonly byte[] _indirection = new byte[IndirectionEntries];
     private readonly SpscRing?[] _forward;
     private readonly SpscRing?[] _back;
+    private readonly BufferExchange _exchange;
 
     /// <summary>Makes worker <paramref name="self"/>'s view.</summary>
     /// <param name="self">Its index.</param>
@@ -28,13 +29,16 @@ public sealed unsafe class Steering
     /// <param name="toeplitz">The keyed hash.</param>
     /// <param name="forward">Rings of packets to each other worker; null at the own index.</param>
     /// <param name="back">Rings of foreign buffers going home to each other worker; null at the own index.</param>
-    public Steering(int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back)
+    /// <param name="exchange">Which foreign buffers stay.</param>
+    public Steering(
+        int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back, BufferExchange exchange)
     {
         Self = self;
         Count = workers;
         _toeplitz = toeplitz;
         _forward = forward;
         _back = back;
+        _exchange = exchange;
         for (int i = 0; i < IndirectionEntries; i++)
         {
             _indirection[ReversedIndex(i)] = (byte)(i % workers);
@@ -79,6 +83,10 @@ public sealed unsafe class Steering
         _staged |= 1UL << worker;
         return _forward[worker]!.TryStage(p);
     }
+
+    /// <summary>Makes a foreign buffer this worker's own, for its pool to have; false when it must go home.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryKeep(PacketBuffer* p) => _exchange.TryKeep(p, Self);
 
     /// <summary>Sends a foreign buffer home, with the next <see cref="Publish"/>. The ring has room for all of them.</summary>
     public void GiveBack(PacketBuffer* p)

@@ -17,15 +17,15 @@ public sealed unsafe class Worker : IDisposable
 
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
     internal Worker(
-        int index, SwitchShared shared, WorkerOptions options, Steering? steering, SpscRing?[] from, SpscRing?[] home,
-        IDropObserver? drops)
+        int index, SwitchShared shared, WorkerOptions options, int exchangeRoom, Steering? steering, SpscRing?[] from,
+        SpscRing?[] home, IDropObserver? drops)
     {
         Index = index;
         _shared = shared;
         _from = from;
         _home = home;
         Steering = steering;
-        Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers);
+        Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
         Counters = new WorkerCounters(options.PortCapacity);
         Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, drops, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
