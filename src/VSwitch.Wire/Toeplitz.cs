@@ -127,6 +127,13 @@ public sealed unsafe class Toeplitz
             : Word(source, 0) ^ Word(destination, 1) ^ Word(ports, 2);
     }
 
+    /// <summary>The hash of <see cref="HashIp4(uint, uint, ushort, ushort)"/> with its bits in reverse order, which the
+    /// multiplication gives without turning them round.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint ReversedHashIp4(uint source, uint destination, uint ports) => _multiplies
+        ? (uint)((Product(source, 0) ^ Product(destination, 1) ^ Product(ports, 2)).ToScalar() >> 31)
+        : Reverse(Word(source, 0) ^ Word(destination, 1) ^ Word(ports, 2));
+
     /// <summary>Hash of two IPv4 addresses.</summary>
     public uint HashIp4(uint source, uint destination) => _multiplies
         ? Extract(Product(source, 0) ^ Product(destination, 1))
@@ -176,9 +183,12 @@ public sealed unsafe class Toeplitz
 
     /// <summary>Takes coefficients 31 to 62 and turns them round.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Extract(Vector128<ulong> product)
+    private static uint Extract(Vector128<ulong> product) => Reverse((uint)(product.ToScalar() >> 31));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Reverse(uint bits)
     {
-        uint x = BinaryPrimitives.ReverseEndianness((uint)(product.ToScalar() >> 31));
+        uint x = BinaryPrimitives.ReverseEndianness(bits);
         x = ((x >> 4) & 0x0F0F_0F0F) | ((x & 0x0F0F_0F0F) << 4);
         x = ((x >> 2) & 0x3333_3333) | ((x & 0x3333_3333) << 2);
         return ((x >> 1) & 0x5555_5555) | ((x & 0x5555_5555) << 1);

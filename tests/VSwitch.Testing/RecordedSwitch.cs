@@ -35,7 +35,7 @@ public sealed class RecordedSwitch : IDisposable
         _rooms = [.. Snapshot.PortNames.Select(_ => int.MaxValue)];
         Devices = [.. Snapshot.PortNames.Select((name, port) => new MemoryDevice(name, frame => Sent(port, frame)))];
         _received = new long[Snapshot.PortCount];
-        _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1), 64, (0x1234_5678, 0x9ABC_DEF0));
+        _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, Devices);
         var options = new WorkerOptions { SmallBuffers = smallBuffers, LargeBuffers = 16, PortCapacity = 64 };
         Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, new Observer(this));

@@ -27,7 +27,7 @@ public sealed class SwitchUnderTest : IDisposable
     public SwitchUnderTest(SwitchConfig config, int workers = 1)
     {
         Snapshot = SnapshotCompiler.Compile(config, _numbers);
-        _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1), 64, (0x1234_5678, 0x9ABC_DEF0));
+        _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, DevicesOf());
         var options = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 16, PortCapacity = 64 };
         Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, _drops);

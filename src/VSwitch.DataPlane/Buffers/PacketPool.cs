@@ -17,22 +17,28 @@ public sealed unsafe class PacketPool : IDisposable
     private readonly HugeMemory _freeLists;
     private readonly PacketBuffer** _smallFree;
     private readonly PacketBuffer** _largeFree;
+    private readonly int _smallRoom;
     private int _smallFreeCount;
     private int _largeFreeCount;
 
     /// <summary>Makes the buffers of worker <paramref name="worker"/>.</summary>
-    public PacketPool(int worker, int smallCount, int largeCount)
+    /// <param name="worker">Its index.</param>
+    /// <param name="smallCount">Small buffers.</param>
+    /// <param name="largeCount">Large buffers.</param>
+    /// <param name="exchangeRoom">Small buffers of other workers that may be here at most beyond its own.</param>
+    public PacketPool(int worker, int smallCount, int largeCount, int exchangeRoom = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(smallCount);
         ArgumentOutOfRangeException.ThrowIfNegative(largeCount);
         Worker = worker;
         SmallCount = smallCount;
         LargeCount = largeCount;
+        _smallRoom = smallCount + exchangeRoom;
         nuint smallBytes = (nuint)smallCount * SmallStrideBytes;
         _memory = new HugeMemory(smallBytes + ((nuint)largeCount * LargeStrideBytes));
-        _freeLists = new HugeMemory((nuint)(smallCount + largeCount) * (nuint)sizeof(PacketBuffer*));
+        _freeLists = new HugeMemory((nuint)(_smallRoom + largeCount) * (nuint)sizeof(PacketBuffer*));
         _smallFree = (PacketBuffer**)_freeLists.Address;
-        _largeFree = _smallFree + smallCount;
+        _largeFree = _smallFree + _smallRoom;
         for (int i = smallCount - 1; i >= 0; i--)
         {
             _smallFree[_smallFreeCount++] = Initialise(_memory.Address + ((nuint)i * SmallStrideBytes), SmallStrideBytes, 0);
@@ -48,7 +54,7 @@ public sealed unsafe class PacketPool : IDisposable
     /// <summary>Index of the worker that owns the pool.</summary>
     public int Worker { get; }
 
-    /// <summary>Small buffers in all.</summary>
+    /// <summary>Small buffers it was made with; workers may exchange some (<see cref="BufferExchange"/>).</summary>
     public int SmallCount { get; }
 
     /// <summary>Large buffers in all.</summary>
@@ -127,7 +133,7 @@ public sealed unsafe class PacketPool : IDisposable
         Debug.Assert(p->OwnerWorker == Worker, "a buffer goes back to its own pool");
         if (p->IsLarge == 0)
         {
-            Debug.Assert(_smallFreeCount < SmallCount, "a buffer was returned twice");
+            Debug.Assert(_smallFreeCount < _smallRoom, "a buffer was returned twice");
             _smallFree[_smallFreeCount++] = p;
         }
         else

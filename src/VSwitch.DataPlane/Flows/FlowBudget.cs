@@ -1,7 +1,7 @@
 namespace VSwitch.DataPlane.Flows;
 
 /// <summary>How many connections the switch may hold, over all workers. A worker takes a lease of many at once, so that the
-/// shared word is written rarely; a lease of one makes the limit exact (replay).</summary>
+/// shared word is written rarely.</summary>
 public sealed class FlowBudget
 {
     private long _available;
@@ -10,10 +10,19 @@ public sealed class FlowBudget
     /// <summary>Makes a budget.</summary>
     /// <param name="capacity">Connections in all.</param>
     /// <param name="leaseSize">Connections a worker takes or gives back at once.</param>
-    public FlowBudget(int capacity, int leaseSize)
+    /// <param name="isExact">The workers run in turn on one thread: they share what they know, and the limit is exact (replay).
+    /// </param>
+    /// <exception cref="ArgumentException">Exact, with a lease other than one.</exception>
+    public FlowBudget(int capacity, int leaseSize, bool isExact = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(leaseSize);
+        if (isExact && leaseSize != 1)
+        {
+            throw new ArgumentException("an exact budget is leased one connection at a time", nameof(leaseSize));
+        }
+
+        IsExact = isExact;
         Capacity = capacity;
         LeaseSize = leaseSize;
         _available = capacity;
@@ -26,7 +35,7 @@ public sealed class FlowBudget
     public int LeaseSize { get; }
 
     /// <summary>The limit is exact: the workers run in turn on one thread, and share what they know (replay).</summary>
-    public bool IsExact => LeaseSize == 1;
+    public bool IsExact { get; }
 
     /// <summary>A stamp that grows with every connection: tells the older of two in an exact budget. A worker at work
     /// needs none, for it compares only its own.</summary>

@@ -252,7 +252,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Steer(PacketBuffer* p)
     {
-        if (_steering == null)
+        if (_steering == null || ((p->Flags & (PacketFlags.Fragment | PacketFlags.IsV6)) == 0 && _steering.Owns(p->KeyLow, p->KeyHigh)))
         {
             AddLive(p);
         }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Flows;
@@ -139,15 +140,31 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     public void ProcessHandedOver(PacketBuffer** packets, int count)
     {
         _counters.TakenOver += count;
-        for (int i = 0; i < count; i++)
+        Fetch(packets, Math.Min(StageBurst, count));
+        for (int i = 0; i < count; i += StageBurst)
         {
-            AddLive(packets[i]);
-        }
+            int next = Math.Min(i + StageBurst, count);
+            Fetch(packets + next, Math.Min(StageBurst, count - next));
+            for (int k = i; k < next; k++)
+            {
+                AddLive(packets[k]);
+            }
 
-        Run();
+            Run();
+        }
     }
 
-    /// <summary>Ends a burst: gives what waits to the devices.</summary>
+    /// <summary>Asks for the lines that another worker wrote: descriptors, and where frames usually begin.</summary>
+    private static void Fetch(PacketBuffer** packets, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            Sse.Prefetch0(packets[i]);
+            Sse.Prefetch0((byte*)packets[i] + PacketBuffer.DataOffsetBytes);
+        }
+    }
+
+    /// <summary>Ends a burst: gives what waits to the devices and to the other workers.</summary>
     public void Flush()
     {
         for (int i = 0; i < _egress.TouchedCount; i++)
@@ -156,6 +173,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
 
         _egress.ClearTouched();
+        _steering?.Publish();
     }
 
     /// <inheritdoc/>
@@ -282,7 +300,21 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
         else
         {
-            _steering!.GiveBack(p);
+            FreeForeign(p);
+        }
+    }
+
+    /// <summary>The buffer came from another worker, with a packet.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeForeign(PacketBuffer* p)
+    {
+        if (_steering!.TryKeep(p))
+        {
+            _pool.Return(p);
+        }
+        else
+        {
+            _steering.GiveBack(p);
         }
     }
 }

@@ -14,18 +14,20 @@ public sealed unsafe class Worker : IDisposable
     private readonly SpscRing?[] _home;
     private readonly HugeMemory _list;
     private readonly PacketBuffer** _packets;
+    private bool[] _isEmpty = [];
 
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
     internal Worker(
-        int index, SwitchShared shared, WorkerOptions options, Steering? steering, SpscRing?[] from, SpscRing?[] home,
-        IDropObserver? drops)
+        int index, SwitchShared shared, WorkerOptions options, int exchangeRoom, Steering? steering, SpscRing?[] from,
+        SpscRing?[] home, IDropObserver? drops)
     {
         Index = index;
+        Queues = new DeviceQueues(index, from.Length);
         _shared = shared;
         _from = from;
         _home = home;
         Steering = steering;
-        Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers);
+        Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
         Counters = new WorkerCounters(options.PortCapacity);
         Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, drops, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
@@ -66,37 +68,50 @@ public sealed unsafe class Worker : IDisposable
         }
     }
 
-    /// <summary>One round: buffers come home, frames from other workers, a burst from each of its device queues, egress.</summary>
+    /// <summary>Its device queues.</summary>
+    public DeviceQueues Queues { get; }
+
+    /// <summary>One round: buffers come home, frames from other workers, a burst from each of its device queues that may have one,
+    /// egress. What other workers hand over is taken between the bursts, so that rings stay short and their frames in the
+    /// cache.</summary>
     /// <param name="nowNs">The time of the round.</param>
     /// <param name="maxExpiries">Connections to look at for expiry at most.</param>
-    /// <param name="workerCount">Workers of the switch: queue q of a device is worker (q mod count)'s.</param>
     /// <returns>Frames handled.</returns>
-    public int RunRound(long nowNs, int maxExpiries, int workerCount)
+    public int RunRound(long nowNs, int maxExpiries)
     {
         Pipeline.Begin(nowNs, maxExpiries);
         int handled = Pipeline.ReleaseDue();
         handled += TakeHandedOver();
-        IPacketDevice?[] devices = _shared.Devices;
-        for (int port = 0; port < devices.Length; port++)
+        Queues.Use(_shared.Devices);
+        if (_isEmpty.Length < Queues.Count)
         {
-            IPacketDevice? device = devices[port];
-            if (device == null)
+            _isEmpty = new bool[Queues.Count];
+        }
+
+        int unflushed = handled;
+        for (int i = 0; i < Queues.ReadyCount; i++)
+        {
+            ref readonly DeviceQueues.PolledQueue from = ref Queues.Ready(i);
+            int count = from.Device.Receive(from.Queue, Pool, _packets, Burst);
+            _isEmpty[i] = count == 0;
+            if (count == 0)
             {
                 continue;
             }
 
-            for (int queue = Index; queue < device.Capabilities.QueueCount; queue += workerCount)
+            Pipeline.Process(_packets, count, from.Port);
+            handled += count;
+            unflushed += count;
+            if (unflushed >= Burst)
             {
-                int count = device.Receive(queue, Pool, _packets, Burst);
-                if (count > 0)
-                {
-                    Pipeline.Process(_packets, count, port);
-                    handled += count;
-                }
+                Pipeline.Flush();
+                unflushed = TakeHandedOver();
+                handled += unflushed;
             }
         }
 
         Pipeline.Flush();
+        Queues.EndRound(_isEmpty);
         return handled;
     }
 

@@ -26,14 +26,15 @@ public sealed class WorkerSet : IDisposable
         Shared = shared;
         _baselines = new Baseline?[options.PortCapacity];
         var toeplitz = new Toeplitz(rssKey);
-        int room = options.SmallBuffers + options.LargeBuffers;
+        Exchange = new BufferExchange(count, options.SmallBuffers);
+        int room = options.SmallBuffers + options.LargeBuffers + Exchange.Room;
         SpscRing?[][] forward = MakeRings(count, room);
         SpscRing?[][] back = MakeRings(count, room);
         Workers = new Worker[count];
         for (int i = 0; i < count; i++)
         {
-            Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i]);
-            Workers[i] = new Worker(i, shared, options, steering, Column(forward, i), Column(back, i), drops);
+            Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i], Exchange);
+            Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i), drops);
         }
 
         Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);
@@ -45,6 +46,9 @@ public sealed class WorkerSet : IDisposable
 
     /// <summary>What they share.</summary>
     public SwitchShared Shared { get; }
+
+    /// <summary>Which buffers they keep of each other's.</summary>
+    public BufferExchange Exchange { get; }
 
     /// <summary>The workers.</summary>
     public Worker[] Workers { get; }
@@ -238,6 +242,8 @@ public sealed class WorkerSet : IDisposable
         {
             ring.Dispose();
         }
+
+        Exchange.Dispose();
     }
 
     private SpscRing?[][] MakeRings(int count, int room)

@@ -1,24 +1,40 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace VSwitch.DataPlane.Workers;
 
-/// <summary>The thread of a worker at work: rounds without a pause while frames come; idle, it spins a little, then sleeps until
-/// a device or another worker has something. Time is read once a round.</summary>
+/// <summary>The thread of a worker at work: rounds without a pause while frames come; idle, it looks a little, then sleeps until
+/// a device or another worker has something (<see cref="IdlePolicy"/>). Time is read once a round.</summary>
 public sealed class WorkerThread
 {
-    private const int IdleRoundsBeforeSleep = 200;
     private const int ExpiriesPerRound = 64;
     private const int ExpiriesWhenIdle = 4096;
     private const int LongestSleepMs = 100;
+
+    /// <summary>With a device that has no descriptor to wake it.</summary>
+    private const int LongestBlindSleepMs = 10;
+
+    /// <summary>Descriptors asked for at once; the rest is named next time.</summary>
+    private const int MaxHandles = 64;
+
+    /// <summary>While some queues have frames, the others wait so long at most, apart from the round at hand.</summary>
+    private const long LookEveryNs = 20_000;
     private readonly Worker _worker;
     private readonly WorkerThread?[] _all;
     private readonly IWorkerWaiter _waiter;
     private readonly Action? _onStart;
     private readonly Thread _thread;
-    private int _sleeping;
+    private Mark _mark;
     private long _rounds;
     private volatile bool _stop;
     private volatile Exception? _failure;
+
+    /// <summary>On lines of its own: others read it with each hand-over, beside it the worker writes in each round.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct Mark
+    {
+        [FieldOffset(128)] public int IsSleeping;
+    }
 
     /// <summary>Makes the thread of a worker; it waits for <see cref="Start"/>.</summary>
     /// <param name="worker">The worker.</param>
@@ -57,7 +73,7 @@ public sealed class WorkerThread
     /// <summary>Ends the worker's sleep if it sleeps.</summary>
     public void WakeIfAsleep()
     {
-        if (Volatile.Read(ref _sleeping) != 0)
+        if (Volatile.Read(ref _mark.IsSleeping) != 0)
         {
             _waiter.Wake();
         }
@@ -83,46 +99,66 @@ public sealed class WorkerThread
 
     private void RunRounds()
     {
-        int idleRounds = 0;
+        var idle = new IdlePolicy();
+        Span<int> handles = stackalloc int[MaxHandles];
+        long lookedNs = 0;
         while (!_stop)
         {
             Volatile.Write(ref _rounds, _rounds + 1);
-            int budget = idleRounds > 0 ? ExpiriesWhenIdle : ExpiriesPerRound;
-            int handled = _worker.RunRound(NowNs(), budget, _all.Length);
+            long nowNs = NowNs();
+            if (_worker.Queues.ReadyCount == _worker.Queues.AlwaysReadyCount || nowNs - lookedNs >= LookEveryNs)
+            {
+                Look(0, handles);
+                lookedNs = nowNs;
+            }
+
+            int handled = _worker.RunRound(nowNs, idle.IsIdle ? ExpiriesWhenIdle : ExpiriesPerRound);
             WakeOthers();
             if (handled > 0)
             {
                 BusyRounds++;
-                idleRounds = 0;
+                idle.NoteBusy(nowNs);
             }
-            else if (++idleRounds >= IdleRoundsBeforeSleep)
+            else if (idle.ShouldSleep(nowNs))
             {
-                Sleep();
-                idleRounds = IdleRoundsBeforeSleep - 1;
+                Sleep(handles);
+                long wokeNs = NowNs();
+                idle.NoteSleep(wokeNs, wokeNs - nowNs);
             }
+        }
+    }
+
+    /// <summary>Asks which device queues have frames.</summary>
+    private void Look(int timeoutMs, Span<int> handles)
+    {
+        int count = _waiter.Wait(timeoutMs, handles);
+        for (int i = 0; i < count; i++)
+        {
+            _worker.Queues.MarkReady(handles[i]);
         }
     }
 
     /// <summary>Says that it sleeps before it looks at its rings a last time: a worker that fills one after that sees the mark
     /// and wakes it. The full fence keeps the two in this order.</summary>
-    private void Sleep()
+    private void Sleep(Span<int> handles)
     {
-        Interlocked.Exchange(ref _sleeping, 1);
+        Interlocked.Exchange(ref _mark.IsSleeping, 1);
         long nowNs = NowNs();
         if (_worker.WaitingCount == 0 && !_worker.Pipeline.MayRelease(nowNs) && !_stop)
         {
-            _waiter.Wait(SleepMs(nowNs));
+            Look(SleepMs(nowNs), handles);
         }
 
-        Volatile.Write(ref _sleeping, 0);
+        Volatile.Write(ref _mark.IsSleeping, 0);
     }
 
     /// <summary>Until a held packet's time is up, at most.</summary>
     private int SleepMs(long nowNs)
     {
         long deadlineNs = _worker.Pipeline.HeldDeadlineNs;
-        return deadlineNs == long.MaxValue ? LongestSleepMs
-            : (int)Math.Clamp(((deadlineNs - nowNs) / 1_000_000) + 1, 0, LongestSleepMs);
+        int longestMs = _worker.Queues.AlwaysReadyCount > 0 ? LongestBlindSleepMs : LongestSleepMs;
+        return deadlineNs == long.MaxValue ? longestMs
+            : (int)Math.Clamp(((deadlineNs - nowNs) / 1_000_000) + 1, 0, longestMs);
     }
 
     private void WakeOthers()

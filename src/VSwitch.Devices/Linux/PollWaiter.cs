@@ -3,13 +3,14 @@ using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.Devices.Linux;
 
-/// <summary>Sleeps on epoll: a worker's device queues, and an event descriptor by which others wake it.</summary>
+/// <summary>Sleeps on epoll: a worker's device queues, level-triggered, and an event descriptor by which others wake it. Descriptors come
+/// and go from any thread.</summary>
 public sealed unsafe class PollWaiter : IWorkerWaiter
 {
     private const int EpollAdd = 1;
     private const int EpollDelete = 2;
     private const uint EpollIn = 1;
-    private const int MaxEvents = 16;
+    private const int MaxEvents = 64;
     private const int EventBytes = 12;
     private readonly int _epoll;
     private readonly int _event;
@@ -39,16 +40,26 @@ public sealed unsafe class PollWaiter : IWorkerWaiter
     public void Remove(int handle) => Control(EpollDelete, handle);
 
     /// <inheritdoc/>
-    public void Wait(int timeoutMs)
+    public int Wait(int timeoutMs, Span<int> ready)
     {
         byte* events = stackalloc byte[MaxEvents * EventBytes];
-        int count = Native.EpollWait(_epoll, events, MaxEvents, timeoutMs);
-        ulong value;
-        if (count > 0)
+        int count = Native.EpollWait(_epoll, events, Math.Min(MaxEvents, ready.Length + 1), timeoutMs);
+        int written = 0;
+        for (int i = 0; i < count; i++)
         {
-            // Takes the wake-ups; would block when a device was the reason.
-            _ = Native.Read(_event, (byte*)&value, sizeof(ulong));
+            int handle = *(int*)(events + (i * EventBytes) + sizeof(uint));
+            if (handle == _event)
+            {
+                ulong wakes;
+                _ = Native.Read(_event, (byte*)&wakes, sizeof(ulong));
+            }
+            else if (written < ready.Length)
+            {
+                ready[written++] = handle;
+            }
         }
+
+        return written;
     }
 
     /// <inheritdoc/>

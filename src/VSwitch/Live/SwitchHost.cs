@@ -70,9 +70,9 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    /// <summary>Never one: a lease of one means that the workers run in turn on one thread and may touch each other's tables.</summary>
+    /// <summary>No worker keeps so much of a small capacity that another one goes without.</summary>
     private int LeaseOf(SwitchConfig config) =>
-        Math.Clamp(config.Switch.ConnectionCapacity / (4 * WorkerCount), 2, LargestLease);
+        Math.Clamp(config.Switch.ConnectionCapacity / (4 * WorkerCount), 1, LargestLease);
 
     /// <summary>Worker threads.</summary>
     public int WorkerCount { get; }

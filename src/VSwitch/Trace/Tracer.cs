@@ -25,7 +25,7 @@ internal static class Tracer
         }
 
         var steps = new List<TraceStep>();
-        using var shared = new SwitchShared(snapshot, new FlowBudget(16, 1), 2 * Math.Max(1, snapshot.EipCount), (1, 2));
+        using var shared = new SwitchShared(snapshot, new FlowBudget(16, leaseSize: 1, isExact: true), 2 * Math.Max(1, snapshot.EipCount), (1, 2));
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         shared.Publish(snapshot, devices);
         using var pool = new PacketPool(0, 8, 2);

@@ -28,7 +28,7 @@ public sealed class PipelineAllocationTests : IDisposable
     {
         SwitchConfig config = TestTopologies.Small();
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, new NumberDirectory());
-        _shared = new SwitchShared(snapshot, new FlowBudget(100_000, 1), 16, (1, 2));
+        _shared = new SwitchShared(snapshot, new FlowBudget(100_000, leaseSize: 1, isExact: true), 16, (1, 2));
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         _shared.Publish(snapshot, devices);
         _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey, null);

@@ -26,7 +26,7 @@ public sealed class WaysideAllocationTests : IDisposable
 
     public WaysideAllocationTests()
     {
-        _shared = new SwitchShared(_snapshot, new FlowBudget(100_000, 1), 64, (1, 2));
+        _shared = new SwitchShared(_snapshot, new FlowBudget(100_000, leaseSize: 1, isExact: true), 64, (1, 2));
         IPacketDevice?[] devices = [.. _snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         _shared.Publish(_snapshot, devices);
         var options = new WorkerOptions { SmallBuffers = 512, LargeBuffers = 8, PortCapacity = 16 };

@@ -120,7 +120,7 @@ public sealed class DropReasonReachTests : IDisposable
         int accepted = hasDevice ? Math.Min(room, Count) : 0;
         var clock = new ReplayClock { NowNs = StartNs };
         using (var drops = new ReplayDrops(new PcapngWriter(file, snapshot.PortNames), clock))
-        using (var shared = new SwitchShared(snapshot, new FlowBudget(1000, 1), 16, (1, 2)))
+        using (var shared = new SwitchShared(snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2)))
         using (var workers = new WorkerSet(
             1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 2, PortCapacity = 8 },
                 config.Switch.RssKey, drops))
@@ -134,7 +134,7 @@ public sealed class DropReasonReachTests : IDisposable
                 from.Enqueue(frame);
             }
 
-            workers.Workers[0].RunRound(StartNs, int.MaxValue, 1);
+            workers.Workers[0].RunRound(StartNs, int.MaxValue);
             Assert.True(DropReasons.TryParse(reason, out DropReason number));
             Assert.Equal(Count - accepted, workers.SumDrops(Array.IndexOf(snapshot.PortNames, "a"), number));
         }

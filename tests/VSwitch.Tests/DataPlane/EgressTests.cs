@@ -29,7 +29,7 @@ public sealed class EgressTests : IDisposable
     public EgressTests()
     {
         _snapshot = SnapshotCompiler.Compile(_config, new NumberDirectory());
-        _shared = new SwitchShared(_snapshot, new FlowBudget(1000, 1), 16, (1, 2));
+        _shared = new SwitchShared(_snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2));
         _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 300, LargeBuffers = 2, PortCapacity = 8, Burst = 256 }, _config.Switch.RssKey, null);
         (EniConfig from, EniConfig to) = (_config.Enis[0], _config.Enis[1]);
         _frame = Frames.Udp(new FrameAddresses(from.Mac, to.Mac, from.PrivateIps[0], to.PrivateIps[0]), 4000, 5000);
@@ -87,7 +87,7 @@ public sealed class EgressTests : IDisposable
 
         for (int i = 0; i < 10; i++)
         {
-            _workers.Workers[0].RunRound(1_000_000_000, int.MaxValue, 1);
+            _workers.Workers[0].RunRound(1_000_000_000, int.MaxValue);
         }
 
         Assert.Equal(1000, _sent.Count);
@@ -129,7 +129,7 @@ public sealed class EgressTests : IDisposable
             _from.Enqueue(frame);
         }
 
-        _workers.Workers[0].RunRound(1_000_000_000, int.MaxValue, 1);
+        _workers.Workers[0].RunRound(1_000_000_000, int.MaxValue);
     }
 
     private void AssertBalanced(long received)

@@ -71,7 +71,7 @@ public sealed class PolicyTraceTests
         byte[] frame = builder.Build();
         var steps = new List<TraceStep>();
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(before, _numbers);
-        using var shared = new SwitchShared(snapshot, new FlowBudget(16, 1), 16, (1, 2));
+        using var shared = new SwitchShared(snapshot, new FlowBudget(16, leaseSize: 1, isExact: true), 16, (1, 2));
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         shared.Publish(snapshot, devices);
         using var pool = new PacketPool(0, 8, 2);

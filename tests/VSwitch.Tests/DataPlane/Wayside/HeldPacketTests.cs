@@ -230,10 +230,11 @@ public class HeldPacketTests
         {
             private readonly ManualResetEventSlim _event = new();
 
-            public void Wait(int timeoutMs)
+            public int Wait(int timeoutMs, Span<int> ready)
             {
                 _event.Wait(Math.Min(timeoutMs, 5));
                 _event.Reset();
+                return 0;
             }
 
             public void Wake() => _event.Set();
