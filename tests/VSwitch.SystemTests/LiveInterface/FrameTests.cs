@@ -80,20 +80,28 @@ public class FrameTests
     public void A_tag_that_the_kernel_took_out_is_put_back_and_a_tag_is_sent()
     {
         using var wire = new LiveWire(mtuBytes: 9000);
-        VSwitch.Lab.LabProcess.Ip("-n", FarNamespace, "link", "add", "link", Far, "name", "far7", "type", "vlan", "id", "7");
-        Set(FarNamespace, "far7", "up");
-        PacketSocketDevice device = wire.Open(NearNamespace, Near);
-        PacketSocket untagged = wire.OpenSocket(FarNamespace, "far7");
-        foreach (int payload in (int[])[18, 1400, 1930, 2100, 8000])
+        PacketSocketDevice near = wire.Open(NearNamespace, Near);
+        PacketSocketDevice far = wire.Open(FarNamespace, Far);
+        PacketSocket nearJudge = wire.OpenSocket(NearNamespace, Near);
+        PacketSocket farJudge = wire.OpenSocket(FarNamespace, Far);
+        foreach (int payload in (int[])[18, 1400, 1930, 2002, 2100, 8000])
         {
             byte[] plain = Frames.Udp(Ends, 1, 2, payload);
             byte[] tagged = PacketBuilder.Eth(Ends.SourceMac, Ends.DestinationMac).Vlan(7).Ip(Ends.Source, Ends.Destination)
                 .Udp(1, 2).Payload(payload).Build();
-            untagged.Send(plain);
-            PacketAssert.Equal(tagged, Assert.Single(wire.Await(device, 1)).Bytes);
-            Assert.Equal(1, wire.Offer(device, new LiveFrame(tagged)));
-            PacketAssert.Equal(plain, Assert.Single(Await(untagged, 1)));
+            farJudge.Send(tagged);
+            PacketAssert.Equal(tagged, Assert.Single(wire.Await(near, 1)).Bytes);
+            PacketAssert.Equal(plain, Assert.Single(Await(nearJudge, 1)));
+            Assert.Equal(1, wire.Offer(near, new LiveFrame(tagged)));
+            PacketAssert.Equal(tagged, Assert.Single(wire.Await(far, 1)).Bytes);
+            PacketAssert.Equal(plain, Assert.Single(Await(farJudge, 1)));
         }
+
+        // Two tags: the kernel takes out the outer one, of another type.
+        byte[] twice = PacketBuilder.Eth(Ends.SourceMac, Ends.DestinationMac, 0x88A8).Vlan(5).Vlan(7).Ip(Ends.Source, Ends.Destination)
+            .Udp(1, 2).Payload(50).Build();
+        farJudge.Send(twice);
+        PacketAssert.Equal(twice, Assert.Single(wire.Await(near, 1)).Bytes);
     }
 
     [RootFact]
@@ -153,9 +161,10 @@ public class FrameTests
             ChecksumStart = EthernetBytes + 20,
             ChecksumOffset = 16,
         };
-        LiveFrame[] frames = [.. ((int[])[1800, 20_000, 65_000, 65_495]).Select(payload =>
+        LiveFrame[] frames = [.. ((int[])[1800, 20_000, 65_000, 65_480]).Select(payload =>
             new LiveFrame(WithPseudoSum(Frames.Tcp(Ends, 1, 2, TcpBits.Ack, payload), offload), offload))];
         Assert.Equal(frames.Length, wire.Offer(near, frames));
+        // An interface cuts what has 65 536 bytes or more (gso_max_size), Ethernet included.
         List<LiveFrame> got = wire.Await(far, frames.Length);
         for (int i = 0; i < frames.Length; i++)
         {

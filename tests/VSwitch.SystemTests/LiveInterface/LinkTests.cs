@@ -234,13 +234,15 @@ public class LinkTests
         });
         Assert.Equal(number * SenderPool.BurstFrames, pool.Drained);
         Set(NearNamespace, Near, "down");
+        int taken = 0;
         AllocationGuard.RequireNone("sending by a live interface that is down", () =>
         {
             for (int i = 0; i < 100; i++)
             {
-                Assert.Equal(0, pool.SendBurst(near, 0, i));
+                taken += pool.SendBurst(near, 0, i);
             }
         });
+        Assert.Equal(0, taken);
     }
 
     private static List<LiveFrame> TakeAll(LiveWire wire, PacketSocketDevice device) =>
