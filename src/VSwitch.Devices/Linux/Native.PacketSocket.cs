@@ -45,6 +45,12 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int socket, byte* buffer, nint count, int flags);
 
+    [LibraryImport("libc", EntryPoint = "timerfd_create", SetLastError = true)]
+    public static partial int TimerCreate(int clock, int flags);
+
+    [LibraryImport("libc", EntryPoint = "timerfd_settime", SetLastError = true)]
+    public static partial int TimerSet(int timer, int flags, long* intervalAndFirst, long* before);
+
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     public static partial byte* Map(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
 

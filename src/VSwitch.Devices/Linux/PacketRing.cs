@@ -88,9 +88,6 @@ internal struct PacketSlot
     /// <summary>Receive: the frame was longer than the slot, and lies whole in the socket's queue.</summary>
     public const uint IsQueued = 2;
 
-    /// <summary>Receive: frames were lost since the statistics were last read.</summary>
-    public const uint IsLosing = 4;
-
     /// <summary>Receive: <see cref="VlanTag"/> holds a tag that the kernel took out of the frame.</summary>
     public const uint HasVlanTag = 1 << 4;
 

@@ -59,8 +59,7 @@ internal sealed unsafe class PacketInterface : IDisposable
     }
 
     /// <summary>Looks whether an interface is there and up, whatever it is called by now, and notes what it sees.</summary>
-    /// <returns>False when it is gone.</returns>
-    public bool Look(uint index)
+    public LinkState Look(uint index)
     {
         byte* request = stackalloc byte[RequestBytes];
         new Span<byte>(request, RequestBytes).Clear();
@@ -68,7 +67,7 @@ internal sealed unsafe class PacketInterface : IDisposable
         if (Native.IoControl(_socket, GetName, request) != 0 || Native.IoControl(_socket, GetFlags, request) != 0)
         {
             NoteDown(Native.NoDevice);
-            return false;
+            return LinkState.Gone;
         }
 
         bool isUp = (*(ushort*)(request + NameBytes) & IsUp) != 0;
@@ -77,16 +76,14 @@ internal sealed unsafe class PacketInterface : IDisposable
             MtuBytes = *(int*)(request + NameBytes);
         }
 
-        if (isUp)
-        {
-            NoteUp();
-        }
-        else
+        if (!isUp)
         {
             NoteDown(Native.NetworkDown);
+            return LinkState.Down;
         }
 
-        return true;
+        NoteUp();
+        return LinkState.Up;
     }
 
     /// <summary>Frames come or go.</summary>
@@ -98,20 +95,11 @@ internal sealed unsafe class PacketInterface : IDisposable
         }
     }
 
-    /// <summary>Counts an error and keeps it in words.</summary>
-    public void NoteError(int error, ref long counter)
-    {
-        Interlocked.Increment(ref counter);
-        lock (_gate)
-        {
-            // The words of one error are made once, not for every frame that meets it.
-            if (error != _noted)
-            {
-                _noted = error;
-                _status.LastError = $"{Name}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})";
-            }
-        }
-    }
+    /// <summary>Counts an error of the receiving side and keeps it in words.</summary>
+    public void NoteReceiveError(int error) => NoteError(error, ref _status.ReceiveErrorCount);
+
+    /// <summary>Counts an error of the sending side and keeps it in words.</summary>
+    public void NoteTransmitError(int error) => NoteError(error, ref _status.TransmitErrorCount);
 
     /// <summary>Counts frames that the device lost.</summary>
     public void NoteLost(long count) => Interlocked.Add(ref _status.LostCount, count);
@@ -125,7 +113,34 @@ internal sealed unsafe class PacketInterface : IDisposable
         if (_status.IsUp)
         {
             _status.IsUp = false;
-            NoteError(error, ref _status.ReceiveErrorCount);
+            NoteReceiveError(error);
         }
     }
+
+    private void NoteError(int error, ref long counter)
+    {
+        Interlocked.Increment(ref counter);
+        lock (_gate)
+        {
+            // The words of one error are made once, not for every frame that meets it.
+            if (error != _noted)
+            {
+                _noted = error;
+                _status.LastError = $"{Name}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})";
+            }
+        }
+    }
+}
+
+/// <summary>What became of an interface.</summary>
+internal enum LinkState
+{
+    /// <summary>No interface has its number any more.</summary>
+    Gone,
+
+    /// <summary>It is there, and switched off.</summary>
+    Down,
+
+    /// <summary>It is at work.</summary>
+    Up,
 }

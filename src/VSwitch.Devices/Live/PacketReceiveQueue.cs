@@ -7,8 +7,8 @@ namespace VSwitch.Devices.Live;
 
 /// <summary>One receive queue of a live interface: a packet socket with a mapped ring. A frame that fits a slot is copied from there
 /// without a system call; a longer one (a super-packet) waits whole in the socket's queue and is read from it, in the order of
-/// the slots. One worker polls it. The interface may go and come back: the queue then makes its socket anew, so what is
-/// polled is an epoll of its own around the socket.</summary>
+/// the slots. One worker polls it. The interface may go and come back: the queue then makes its socket anew, so what is polled is an
+/// epoll of its own around the socket, and a timer that has the poller call while the interface is away.</summary>
 internal sealed unsafe class PacketReceiveQueue : IDisposable
 {
     /// <summary>Slots of the ring (8 MiB): 20 ms of 64-byte frames at 200 000 a second.</summary>
@@ -27,13 +27,18 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
 
     /// <summary>How often an idle queue looks after its interface and its statistics.</summary>
     private const int LookMs = 100;
+    private const long NanosecondsPerMs = 1_000_000;
+    private const int MonotonicClock = 1;
     private readonly PacketInterface _interface;
     private readonly PacketFanout? _fanout;
     private readonly int _epoll;
+    private readonly int _timer;
     private PacketRing? _ring;
     private int _socket = -1;
     private uint _index;
     private uint _next;
+    private int _takenSinceEmpty;
+    private bool _isTimerOn;
     private long _lookedMs;
 
     /// <summary>Makes a queue; it is closed.</summary>
@@ -45,9 +50,12 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         _interface = owner;
         _fanout = fanout;
         _epoll = Native.EpollCreate(Native.CloseOnExec);
-        if (_epoll < 0)
+        _timer = Native.TimerCreate(MonotonicClock, Native.NonBlocking | Native.CloseOnExec);
+        if (!TryWatch(_timer))
         {
-            throw DeviceException.Last($"interface '{owner.Name}'", "raise the limit of open files (ulimit -n)");
+            DeviceException error = DeviceException.Last($"interface '{owner.Name}'", "raise the limit of open files (ulimit -n)");
+            Dispose();
+            throw error;
         }
     }
 
@@ -55,9 +63,12 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
     public int PollHandle => _epoll;
 
     /// <summary>Opens the socket and its ring.</summary>
-    /// <returns>False with errno set when the system refuses; the queue then stays closed.</returns>
-    public bool TryOpen(uint index)
+    /// <param name="index">The interface's number.</param>
+    /// <param name="state">What it was found to be.</param>
+    /// <returns>False with errno set when the system refuses; the queue then stays closed, and tries again.</returns>
+    public bool TryOpen(uint index, LinkState state)
     {
+        SetTimer(isOn: true);
         int socket = Native.Socket(Native.PacketFamily, Native.RawType | Native.NonBlocking | Native.CloseOnExec, 0);
         PacketRing? ring = socket < 0 ? null : Prepare(socket);
         if (ring == null || !TryBind(socket, index) || !TryWatch(socket))
@@ -71,58 +82,35 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
 
         TakeError(socket);
         (_socket, _ring, _index, _next) = (socket, ring, index, 0);
+        SetTimer(isOn: state != LinkState.Up);
         return true;
     }
 
     /// <summary>Takes waiting frames; see <see cref="VSwitch.DataPlane.Devices.IPacketDevice.Receive"/>.</summary>
     public int Receive(PacketPool pool, PacketBuffer** packets, int maxCount)
     {
-        uint seen = 0;
         int count = 0;
-        PacketRing? ring = _ring;
-        while (ring != null && count < maxCount)
+        bool isEmpty = _ring == null;
+        while (!isEmpty && count < maxCount)
         {
-            PacketSlot* slot = ring.At(_next);
+            PacketSlot* slot = _ring!.At(_next);
             uint status = Volatile.Read(ref slot->Status);
-            if ((status & PacketSlot.Filled) == 0)
-            {
-                break;
-            }
-
-            seen |= status;
-            PacketBuffer* p = null;
-            if (slot->CapturedLength == slot->Length)
-            {
-                p = pool.Rent((int)slot->Length + TagBytes);
-                if (p == null)
-                {
-                    break;
-                }
-
-                TakeFromSlot(slot, status, p);
-            }
-            else if (!TryTakeLong(pool, slot, status, out p))
+            isEmpty = (status & PacketSlot.Filled) == 0;
+            if (isEmpty || !TryTake(pool, slot, status, out PacketBuffer* p))
             {
                 break;
             }
 
             Volatile.Write(ref slot->Status, PacketSlot.Free);
             _next++;
+            _takenSinceEmpty++;
             if (p != null)
             {
                 packets[count++] = p;
             }
         }
 
-        if (count == 0 || (seen & PacketSlot.IsLosing) != 0)
-        {
-            LookIfDue();
-        }
-        else
-        {
-            _interface.NoteUp();
-        }
-
+        NoteProgress(count, isEmpty);
         return count;
     }
 
@@ -130,7 +118,31 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
     public void Dispose()
     {
         Close();
+        _ = Native.Close(_timer);
         _ = Native.Close(_epoll);
+    }
+
+    /// <summary>Takes the frame of a slot.</summary>
+    /// <param name="pool">Where the buffer comes from.</param>
+    /// <param name="slot">The frame's slot.</param>
+    /// <param name="status">Its status.</param>
+    /// <param name="p">The frame; null when it is lost.</param>
+    /// <returns>False when there is no buffer: it waits.</returns>
+    private bool TryTake(PacketPool pool, PacketSlot* slot, uint status, out PacketBuffer* p)
+    {
+        if (slot->CapturedLength != slot->Length)
+        {
+            return TryTakeLong(pool, slot, status, out p);
+        }
+
+        p = pool.Rent((int)slot->Length + TagBytes);
+        if (p == null)
+        {
+            return false;
+        }
+
+        TakeFromSlot(slot, status, p);
+        return true;
     }
 
     private static void TakeFromSlot(PacketSlot* slot, uint status, PacketBuffer* p)
@@ -170,11 +182,6 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
     }
 
     /// <summary>Takes a frame that is longer than a slot. What cannot be had whole is lost, and counted.</summary>
-    /// <param name="pool">Where the buffer comes from.</param>
-    /// <param name="slot">The frame's slot.</param>
-    /// <param name="status">Its status.</param>
-    /// <param name="p">The frame; null when it is lost.</param>
-    /// <returns>False when there is no buffer: it waits.</returns>
     private bool TryTakeLong(PacketPool pool, PacketSlot* slot, uint status, out PacketBuffer* p)
     {
         p = null;
@@ -226,6 +233,30 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         return received >= 0 ? received : Native.Receive(_socket, buffer, bytes, Native.RealLength | Native.DontWait);
     }
 
+    /// <summary>The kernel drops frames only while the ring is full, and then a whole ring is taken before it is empty: only then
+    /// are the statistics asked for, and otherwise with every look at an idle interface.</summary>
+    private void NoteProgress(int count, bool isEmpty)
+    {
+        if (count > 0)
+        {
+            _interface.NoteUp();
+        }
+        else
+        {
+            LookIfDue();
+        }
+
+        if (_takenSinceEmpty >= SlotCount)
+        {
+            CountLost();
+            _takenSinceEmpty = 0;
+        }
+        else if (isEmpty)
+        {
+            _takenSinceEmpty = 0;
+        }
+    }
+
     private void LookIfDue()
     {
         long nowMs = Environment.TickCount64;
@@ -236,26 +267,52 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         }
     }
 
-    /// <summary>Reads the statistics (which clears them, and the mark of loss in the slots), takes the socket's error, and makes the
-    /// socket anew when its interface is gone and another has the name.</summary>
+    /// <summary>Reads the statistics (which clears them), takes the socket's error, and makes the socket anew when its interface is gone
+    /// and another has the name.</summary>
     private void Look()
     {
+        LinkState state = LinkState.Gone;
         if (_socket >= 0)
         {
             CountLost();
             TakeError(_socket);
-            if (_interface.Look(_index))
+            state = _interface.Look(_index);
+            if (state == LinkState.Gone)
             {
-                return;
+                Close();
             }
-
-            Close();
         }
 
-        uint index = _interface.Find();
-        if (index != 0 && TryOpen(index))
+        uint index = _socket >= 0 ? 0 : _interface.Find();
+        if (index != 0)
         {
-            _ = _interface.Look(index);
+            if (!TryOpen(index, _interface.Look(index)))
+            {
+                _interface.NoteReceiveError(Marshal.GetLastPInvokeError());
+            }
+
+            return;
+        }
+
+        SetTimer(isOn: state != LinkState.Up);
+    }
+
+    /// <summary>Has the poll handle become readable every so often, or no more; takes what made it so.</summary>
+    private void SetTimer(bool isOn)
+    {
+        ulong expirations;
+        if (_isTimerOn)
+        {
+            _ = Native.Read(_timer, (byte*)&expirations, sizeof(ulong));
+        }
+
+        if (isOn != _isTimerOn)
+        {
+            // struct itimerspec: seconds and nanoseconds of the interval, then of the first time.
+            long nanoseconds = isOn ? LookMs * NanosecondsPerMs : 0;
+            long* times = stackalloc long[4] { 0, nanoseconds, 0, nanoseconds };
+            _ = Native.TimerSet(_timer, 0, times, null);
+            _isTimerOn = isOn;
         }
     }
 
@@ -325,12 +382,12 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
             (_fanout == null || (_fanout.TryJoin(socket, index) && PacketFilter.TryAcceptAll(socket)));
     }
 
-    private bool TryWatch(int socket)
+    private bool TryWatch(int descriptor)
     {
         byte* settings = stackalloc byte[Native.EpollBytes];
         var span = new Span<byte>(settings, Native.EpollBytes);
         span.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(span, EpollIn);
-        return Native.EpollControl(_epoll, Native.EpollAdd, socket, settings) == 0;
+        return Native.EpollControl(_epoll, Native.EpollAdd, descriptor, settings) == 0;
     }
 }

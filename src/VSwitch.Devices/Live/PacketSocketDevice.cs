@@ -25,14 +25,14 @@ public sealed class PacketSocketDevice : IPacketDevice
         try
         {
             uint index = _interface.Find();
-            bool isThere = _interface.Look(index);
+            LinkState state = _interface.Look(index);
             PacketFanout? fanout = queues > 1 ? new PacketFanout() : null;
             for (int i = 0; i < queues; i++)
             {
                 var receive = new PacketReceiveQueue(_interface, fanout);
                 _receive.Add(receive);
                 // Of an interface that is down, kernels before 6.13 let no several sockets take turns: they are opened when it is up.
-                if (!receive.TryOpen(index) && (Status.IsUp || !isThere))
+                if (!receive.TryOpen(index, state) && state != LinkState.Down)
                 {
                     throw DeviceException.Last($"interface '{name}'", "it must exist, and the kernel be 4.20 or newer (5.15 for several queues)");
                 }

@@ -165,7 +165,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
         _next += (uint)sent;
         if (isRefused)
         {
-            _interface.NoteError(error, ref _status.TransmitErrorCount);
+            _interface.NoteTransmitError(error);
             return sent + 1;
         }
 
@@ -179,7 +179,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
     /// <summary>A frame without a whole Ethernet header: counted, and passed over.</summary>
     private int Refuse()
     {
-        _interface.NoteError(Native.InvalidArgument, ref _status.TransmitErrorCount);
+        _interface.NoteTransmitError(Native.InvalidArgument);
         return 1;
     }
 
@@ -208,7 +208,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
                 return i;
             }
 
-            _interface.NoteError(error, ref _status.TransmitErrorCount);
+            _interface.NoteTransmitError(error);
         }
 
         return count;
@@ -221,7 +221,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
             return;
         }
 
-        _interface.NoteError(error, ref _status.TransmitErrorCount);
+        _interface.NoteTransmitError(error);
         if (error is Native.NetworkDown or Native.NoDevice or Native.NoDeviceOrAddress)
         {
             _status.IsUp = false;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.Devices.Live;
 
@@ -60,27 +59,4 @@ internal sealed unsafe class SenderPool : IDisposable
     }
 
     public void Dispose() => _pool.Dispose();
-}
-
-/// <summary>Asks poll(2) once, without waiting.</summary>
-internal static unsafe partial class PollProbe
-{
-    /// <summary>What a descriptor says: POLLIN and the like.</summary>
-    public static short Poll(int handle)
-    {
-        var entry = new Entry { Descriptor = handle, Events = 1 };
-        _ = Poll(&entry, 1, 0);
-        return entry.Returned;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Entry
-    {
-        public int Descriptor;
-        public short Events;
-        public short Returned;
-    }
-
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    private static partial int Poll(Entry* entries, nuint count, int timeoutMs);
 }
