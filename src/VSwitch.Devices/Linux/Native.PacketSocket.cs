@@ -52,7 +52,8 @@ internal static unsafe partial class Native
     public static partial int TimerSet(int timer, int flags, long* intervalAndFirst, long* before);
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
-    public static partial byte* Map(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+    public static partial byte* Map(
+        void* address, nuint length, int protection, int flags, int descriptor, nint offset);
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     public static partial int Unmap(void* address, nuint length);

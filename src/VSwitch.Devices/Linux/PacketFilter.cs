@@ -1,6 +1,7 @@
 namespace VSwitch.Devices.Linux;
 
-/// <summary>A packet socket made deaf for a while, by a filter that takes no frame (SO_ATTACH_FILTER of socket(7)).</summary>
+/// <summary>A packet socket made deaf for a while, by a filter that takes no frame (SO_ATTACH_FILTER of
+/// socket(7)).</summary>
 internal static unsafe class PacketFilter
 {
     private const int AttachFilter = 26;

@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 
 namespace VSwitch.Devices.Linux;
 
-/// <summary>Frames that a packet socket and this process share in mapped memory (TPACKET_V2 of the kernel's packet_mmap): slots
-/// of one size, taken in turn by both. A slot's status word says whose it is; whoever gives it away writes that word last.
-/// Version 2 and not 3: version 3 gives blocks of frames away when they are full or a timer of at least 1 ms ends, and a lone
-/// frame waits for it.</summary>
+/// <summary>Frames that a packet socket and this process share in mapped memory (TPACKET_V2 of the kernel's
+/// packet_mmap): slots of one size, taken in turn by both. A slot's status word says whose it is; whoever gives it away
+/// writes that word last. Version 2 and not 3: version 3 gives blocks of frames away when they are full or a timer of
+/// at least 1 ms ends, and a lone frame waits for it.</summary>
 internal sealed unsafe class PacketRing : IDisposable
 {
-    /// <summary>From one slot to the next, headers included: takes what an MTU of 1500 allows. What is longer goes by the socket's
-    /// queue, which costs a super-packet less than a slot of its size would.</summary>
+    /// <summary>From one slot to the next, headers included: takes what an MTU of 1500 allows. What is longer goes by
+    /// the socket's queue, which costs a super-packet less than a slot of its size would.</summary>
     public const int SlotBytes = 2048;
 
     private const int BlockBytes = 1 << 16;
@@ -51,7 +51,8 @@ internal sealed unsafe class PacketRing : IDisposable
             return null;
         }
 
-        byte* slots = Native.Map(null, (nuint)slotCount * SlotBytes, Native.ProtectReadWrite, Native.MapShared, socket, 0);
+        nuint bytes = (nuint)slotCount * SlotBytes;
+        byte* slots = Native.Map(null, bytes, Native.ProtectReadWrite, Native.MapShared, socket, 0);
         return (nint)slots == -1 ? null : new PacketRing(slots, slotCount);
     }
 

@@ -5,8 +5,8 @@ using VSwitch.Devices.Linux;
 
 namespace VSwitch.Devices.Live;
 
-/// <summary>The interface that a live device stands on: what the system says of it, and what the device says of that. The socket
-/// for the questions stays in the network namespace in which it was made.</summary>
+/// <summary>The interface that a live device stands on: what the system says of it, and what the device says of that.
+/// The socket for the questions stays in the network namespace in which it was made.</summary>
 internal sealed unsafe class PacketInterface : IDisposable
 {
     private const int UsualMtuBytes = 1500;
@@ -58,7 +58,8 @@ internal sealed unsafe class PacketInterface : IDisposable
         return Native.IoControl(_socket, GetIndex, request) == 0 ? *(uint*)(request + NameBytes) : 0;
     }
 
-    /// <summary>Looks whether an interface is there and up, whatever it is called by now, and notes what it sees.</summary>
+    /// <summary>Looks whether an interface is there and up, whatever it is called by now, and notes what it
+    /// sees.</summary>
     public LinkState Look(uint index)
     {
         byte* request = stackalloc byte[RequestBytes];

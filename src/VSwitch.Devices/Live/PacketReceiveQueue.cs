@@ -5,10 +5,11 @@ using VSwitch.Devices.Linux;
 
 namespace VSwitch.Devices.Live;
 
-/// <summary>One receive queue of a live interface: a packet socket with a mapped ring. A frame that fits a slot is copied from there
-/// without a system call; a longer one (a super-packet) waits whole in the socket's queue and is read from it, in the order of
-/// the slots. One worker polls it. The interface may go and come back: the queue then makes its socket anew, so what is polled is an
-/// epoll of its own around the socket, and a timer that has the poller call while the interface is away.</summary>
+/// <summary>One receive queue of a live interface: a packet socket with a mapped ring. A frame that fits a slot is
+/// copied from there without a system call; a longer one (a super-packet) waits whole in the socket's queue and is read
+/// from it, in the order of the slots. One worker polls it. The interface may go and come back: the queue then makes
+/// its socket anew, so what is polled is an epoll of its own around the socket, and a timer that has the poller call
+/// while the interface is away.</summary>
 internal sealed unsafe class PacketReceiveQueue : IDisposable
 {
     /// <summary>Slots of the ring (8 MiB): 20 ms of 64-byte frames at 200 000 a second.</summary>
@@ -53,7 +54,8 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         _timer = Native.TimerCreate(MonotonicClock, Native.NonBlocking | Native.CloseOnExec);
         if (!TryWatch(_timer))
         {
-            DeviceException error = DeviceException.Last($"interface '{owner.Name}'", "raise the limit of open files (ulimit -n)");
+            DeviceException error = DeviceException.Last(
+                $"interface '{owner.Name}'", "raise the limit of open files (ulimit -n)");
             Dispose();
             throw error;
         }
@@ -161,13 +163,14 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         PutTagBack(slot, status, p);
     }
 
-    /// <summary>The kernel keeps the outermost tag beside the frame. The frame begins four bytes behind its place, and the two
-    /// addresses move there.</summary>
+    /// <summary>The kernel keeps the outermost tag beside the frame. The frame begins four bytes behind its place, and
+    /// the two addresses move there.</summary>
     private static void PutTagBack(PacketSlot* slot, uint status, PacketBuffer* p)
     {
         Buffer.MemoryCopy(p->Data + TagBytes, p->Data, AddressesBytes, AddressesBytes);
         var tag = new Span<byte>(p->Data + AddressesBytes, TagBytes);
-        BinaryPrimitives.WriteUInt16BigEndian(tag, (status & PacketSlot.HasVlanType) != 0 ? slot->VlanType : DefaultTagType);
+        ushort type = (status & PacketSlot.HasVlanType) != 0 ? slot->VlanType : DefaultTagType;
+        BinaryPrimitives.WriteUInt16BigEndian(tag, type);
         BinaryPrimitives.WriteUInt16BigEndian(tag[2..], slot->VlanTag);
         p->Length += TagBytes;
         if (p->Offload.Flags != 0)
@@ -226,15 +229,16 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         return true;
     }
 
-    /// <summary>That the interface went down is an error that waits in the socket and that one call gets; the next gets the frame.</summary>
+    /// <summary>That the interface went down is an error that waits in the socket and that one call gets; the next gets
+    /// the frame.</summary>
     private nint ReceiveQueued(byte* buffer, int bytes)
     {
         nint received = Native.Receive(_socket, buffer, bytes, Native.RealLength | Native.DontWait);
         return received >= 0 ? received : Native.Receive(_socket, buffer, bytes, Native.RealLength | Native.DontWait);
     }
 
-    /// <summary>The kernel drops frames only while the ring is full, and then a whole ring is taken before it is empty: only then
-    /// are the statistics asked for, and otherwise with every look at an idle interface.</summary>
+    /// <summary>The kernel drops frames only while the ring is full, and then a whole ring is taken before it is empty:
+    /// only then are the statistics asked for, and otherwise with every look at an idle interface.</summary>
     private void NoteProgress(int count, bool isEmpty)
     {
         if (count > 0)
@@ -267,8 +271,8 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         }
     }
 
-    /// <summary>Reads the statistics (which clears them), takes the socket's error, and makes the socket anew when its interface is gone
-    /// and another has the name.</summary>
+    /// <summary>Reads the statistics (which clears them), takes the socket's error, and makes the socket anew when its
+    /// interface is gone and another has the name.</summary>
     private void Look()
     {
         LinkState state = LinkState.Gone;
@@ -316,7 +320,8 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         }
     }
 
-    /// <summary>That the interface went down waits in the socket as an error, and would wake the poller until it is taken.</summary>
+    /// <summary>That the interface went down waits in the socket as an error, and would wake the poller until it is
+    /// taken.</summary>
     private static void TakeError(int socket)
     {
         int error;
@@ -326,12 +331,13 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
 
     private void CountLost()
     {
-        uint* packetsAndDrops = stackalloc uint[2];
+        uint* counts = stackalloc uint[2];
         int length = 2 * sizeof(uint);
-        if (Native.GetSocketOption(_socket, Native.PacketLevel, Native.PacketStatistics, packetsAndDrops, &length) == 0 &&
-            packetsAndDrops[1] != 0)
+        // struct tpacket_stats: packets, drops.
+        if (Native.GetSocketOption(_socket, Native.PacketLevel, Native.PacketStatistics, counts, &length) == 0 &&
+            counts[1] != 0)
         {
-            _interface.NoteLost(packetsAndDrops[1]);
+            _interface.NoteLost(counts[1]);
         }
     }
 
@@ -368,8 +374,8 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         return PacketRing.Map(socket, Native.PacketReceiveRing, SlotCount);
     }
 
-    /// <summary>Binds the socket, which until then hears nothing, and has the interface take frames for any MAC. One of several is
-    /// deaf until it has joined the others: between the two it would hear what they hear.</summary>
+    /// <summary>Binds the socket, which until then hears nothing, and has the interface take frames for any MAC. One of
+    /// several is deaf until it has joined the others: between the two it would hear what they hear.</summary>
     private bool TryBind(int socket, uint index)
     {
         byte* membership = stackalloc byte[MembershipBytes];
@@ -378,7 +384,8 @@ internal sealed unsafe class PacketReceiveQueue : IDisposable
         *(short*)(membership + sizeof(uint)) = Promiscuous;
         return (_fanout == null || PacketFilter.TryRefuseAll(socket)) &&
             PacketAddress.TryBind(socket, index, Native.AllProtocols) &&
-            Native.SetSocketOption(socket, Native.PacketLevel, Native.PacketAddMembership, membership, MembershipBytes) == 0 &&
+            Native.SetSocketOption(
+                socket, Native.PacketLevel, Native.PacketAddMembership, membership, MembershipBytes) == 0 &&
             (_fanout == null || (_fanout.TryJoin(socket, index) && PacketFilter.TryAcceptAll(socket)));
     }
 

@@ -5,10 +5,10 @@ using VSwitch.Devices.Linux;
 
 namespace VSwitch.Devices.Live;
 
-/// <summary>One transmit queue of a live interface. Frames that fit a slot go by a mapped ring, one system call for a burst; longer
-/// ones (super-packets) by a write each, which copies them once where the ring would twice. A call returns after the kernel has
-/// looked at every frame, so both ways keep the order. One caller has the ring; whoever meets it at work
-/// writes its frames, and nobody waits.</summary>
+/// <summary>One transmit queue of a live interface. Frames that fit a slot go by a mapped ring, one system call for a
+/// burst; longer ones (super-packets) by a write each, which copies them once where the ring would twice. A call
+/// returns after the kernel has looked at every frame, so both ways keep the order. One caller has the ring; whoever
+/// meets it at work writes its frames, and nobody waits.</summary>
 internal sealed unsafe class PacketTransmitQueue : IDisposable
 {
     private const int SlotCount = 1024;
@@ -21,6 +21,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
 
     /// <summary>Where the kernel looks for what is to be sent: TPACKET2_HDRLEN - sizeof(struct sockaddr_ll).</summary>
     private const int DataOffset = PacketSlot.SizeBytes;
+    private const int SlotFrameBytes = PacketRing.SlotBytes - DataOffset - HeaderBytes;
     private readonly PacketInterface _interface;
     private readonly DeviceStatus _status;
     private readonly int _ringSocket;
@@ -31,17 +32,20 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
     private long _foundMs;
 
     /// <summary>Opens the sockets.</summary>
-    /// <exception cref="DeviceException">The system refuses; the message has the errno in words and the mend.</exception>
+    /// <exception cref="DeviceException">The system refuses; the message has the errno in words and the
+    /// mend.</exception>
     public PacketTransmitQueue(PacketInterface owner, DeviceStatus status, uint index)
     {
         _interface = owner;
         _status = status;
         _ringSocket = Open(index);
         _socket = Open(index);
-        PacketRing? ring = _ringSocket < 0 || _socket < 0 ? null : PacketRing.Map(_ringSocket, Native.PacketTransmitRing, SlotCount);
+        PacketRing? ring = _ringSocket < 0 || _socket < 0 ? null
+            : PacketRing.Map(_ringSocket, Native.PacketTransmitRing, SlotCount);
         if (ring == null)
         {
-            DeviceException error = DeviceException.Last($"interface '{owner.Name}'", "it must exist, and the system have memory for its rings");
+            DeviceException error = DeviceException.Last(
+                $"interface '{owner.Name}'", "it must exist, and the system have memory for its rings");
             Close(_ringSocket);
             Close(_socket);
             throw error;
@@ -61,8 +65,8 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
         int done = 0;
         while (done < count)
         {
-            int limit = count - done;
-            int handled = FitsRing(packets[done]) ? SendByRing(packets + done, limit) : Write(packets + done, CountLong(packets + done, limit));
+            PacketBuffer** rest = packets + done;
+            int handled = FitsRing(*rest) ? SendByRing(rest, count - done) : Write(rest, CountLong(rest, count - done));
             if (handled == 0)
             {
                 FindIfGone();
@@ -91,7 +95,7 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
 
     /// <summary>The ring's way does not look at the MTU, so what is longer goes where the kernel does.</summary>
     private bool FitsRing(PacketBuffer* p) =>
-        p->Length <= Math.Min(PacketRing.SlotBytes - DataOffset - HeaderBytes, _interface.MtuBytes + EthernetBytes + TagBytes);
+        p->Length <= Math.Min(SlotFrameBytes, _interface.MtuBytes + EthernetBytes + TagBytes);
 
     private int CountLong(PacketBuffer** packets, int count)
     {
@@ -120,10 +124,10 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
 
             byte* bytes = (byte*)slot + DataOffset;
             *(VirtioNetHeader*)bytes = p->Offload;
-            // "Headers" of the frame's whole length: the kernel copies them, and hangs no page of the ring on the packet, which
-            // a receiver on the same machine would have to copy again.
+            // "Headers" of the frame's whole length: the kernel copies them, and hangs no page of the ring on the
+            // packet, which a receiver on the same machine would have to copy again.
             *(ushort*)(bytes + HeaderLengthOffset) = (ushort)p->Length;
-            Buffer.MemoryCopy(p->Data, bytes + HeaderBytes, PacketRing.SlotBytes - DataOffset - HeaderBytes, p->Length);
+            Buffer.MemoryCopy(p->Data, bytes + HeaderBytes, SlotFrameBytes, p->Length);
             slot->Length = (uint)(p->Length + HeaderBytes);
             Volatile.Write(ref slot->Status, PacketSlot.SendRequest);
             filled++;
@@ -134,8 +138,8 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
             : 0;
     }
 
-    /// <summary>Has the kernel send filled slots. What it did not send is taken back, so that its place in the ring and ours
-    /// stay the same.</summary>
+    /// <summary>Has the kernel send filled slots. What it did not send is taken back, so that its place in the ring and
+    /// ours stay the same.</summary>
     private int Kick(int filled)
     {
         nint result = Native.Send(_ringSocket, null, 0, Native.DontWait);
@@ -251,7 +255,8 @@ internal sealed unsafe class PacketTransmitQueue : IDisposable
         int socket = Native.Socket(Native.PacketFamily, Native.RawType | Native.NonBlocking | Native.CloseOnExec, 0);
         int one = 1;
         int bytes = QueueBytes;
-        if (socket < 0 || Native.SetSocketOption(socket, Native.PacketLevel, Native.PacketVirtioHeader, &one, sizeof(int)) < 0 ||
+        if (socket < 0 ||
+            Native.SetSocketOption(socket, Native.PacketLevel, Native.PacketVirtioHeader, &one, sizeof(int)) < 0 ||
             !PacketAddress.TryBind(socket, index, 0))
         {
             int error = Marshal.GetLastPInvokeError();

@@ -14,7 +14,8 @@ public class LinkTests
 {
     private const int RingSlots = 4096;
     private static readonly FrameAddresses Ends = new(
-        new MacAddress(0x0200_0000_0001), new MacAddress(0x0200_0000_0002), IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"));
+        new MacAddress(0x0200_0000_0001), new MacAddress(0x0200_0000_0002), IpAddress.Parse("10.0.0.1"),
+        IpAddress.Parse("10.0.0.2"));
 
     [RootFact]
     public void A_full_ring_loses_the_newest_frames_and_counts_them()
@@ -29,7 +30,9 @@ public class LinkTests
         }
 
         Assert.Equal(RingSlots, wire.Await(device, RingSlots).Count);
-        Assert.True(SpinWait.SpinUntil(() => wire.Take(device).Count == 0 && device.Status.LostCount == Lost, Limit), $"{device.Status.LostCount} lost");
+        Assert.True(
+            SpinWait.SpinUntil(() => wire.Take(device).Count == 0 && device.Status.LostCount == Lost, Limit),
+            $"{device.Status.LostCount} lost");
         socket.Send(Frames.Udp(Ends, 1, 9));
         Assert.Single(wire.Await(device, 1));
         Assert.Equal(Lost, device.Status.LostCount);
@@ -57,10 +60,12 @@ public class LinkTests
         PacketSocket socket = wire.OpenSocket(FarNamespace, Far);
         LiveFrame small = new(Frames.Udp(Ends, 1, 9));
         Set(NearNamespace, Near, "down");
-        Assert.True(SpinWait.SpinUntil(() => wire.Take(device).Count == 0 && !device.Status.IsUp, Limit), "it is seen without traffic");
+        Assert.True(
+            SpinWait.SpinUntil(() => wire.Take(device).Count == 0 && !device.Status.IsUp, Limit), "it is seen without traffic");
         Assert.Equal(1, device.Status.ReceiveErrorCount);
         Assert.Contains("errno 100", device.Status.LastError, StringComparison.Ordinal);
-        // Now and then the device has itself called, to see whether the interface is up again; in between its handle is quiet.
+        // Now and then the device has itself called, to see whether the interface is up again; in between its handle is
+        // quiet.
         Assert.True(SpinWait.SpinUntil(() => IsReadable(device), Limit));
         Assert.True(SpinWait.SpinUntil(() => wire.Take(device).Count == 0 && !IsReadable(device), Limit));
         Assert.Equal(0, wire.Offer(device, small, small));
@@ -115,7 +120,9 @@ public class LinkTests
             LabProcess.Ip("-n", NearNamespace, "link", "delete", Near);
             foreach (PacketSocketDevice device in devices)
             {
-                Assert.True(SpinWait.SpinUntil(() => TakeAll(wire, device).Count == 0 && !device.Status.IsUp, Limit), "it is seen without traffic");
+                Assert.True(
+                    SpinWait.SpinUntil(() => TakeAll(wire, device).Count == 0 && !device.Status.IsUp, Limit),
+                    "it is seen without traffic");
                 Assert.Contains("errno 19", device.Status.LastError, StringComparison.Ordinal);
                 Assert.Equal(0, wire.Offer(device, new LiveFrame(Frames.Udp(Ends, 1, 9))));
                 Assert.Contains("errno 6", device.Status.LastError, StringComparison.Ordinal);
@@ -127,7 +134,8 @@ public class LinkTests
             foreach (PacketSocketDevice device in devices)
             {
                 // New sockets are made in the namespace of the thread that polls.
-                NamespaceThread.Run(NearNamespace, () => SpinWait.SpinUntil(() => TakeAll(wire, device).Count == 0 && device.Status.IsUp, Limit));
+                Assert.True(NamespaceThread.Run(NearNamespace, () =>
+                    SpinWait.SpinUntil(() => TakeAll(wire, device).Count == 0 && device.Status.IsUp, Limit)));
                 socket.Send(Frames.Udp(Ends, (ushort)round, 9));
                 var got = new List<LiveFrame>();
                 Assert.True(SpinWait.SpinUntil(
@@ -137,7 +145,8 @@ public class LinkTests
                         return got.Count > 0;
                     }, Limit));
                 PacketAssert.Equal(Frames.Udp(Ends, (ushort)round, 9), Assert.Single(got).Bytes);
-                Assert.True(SpinWait.SpinUntil(() => wire.Offer(device, new LiveFrame(Frames.Udp(Ends, 5, 9))) == 1, Limit), "it sends there");
+                LiveFrame frame = new(Frames.Udp(Ends, 5, 9));
+                Assert.True(SpinWait.SpinUntil(() => wire.Offer(device, frame) == 1, Limit), "it sends there");
                 Assert.Single(Await(socket, 1));
                 Assert.True(device.Status.IsUp);
             }
@@ -162,7 +171,9 @@ public class LinkTests
             for (ushort flow = 1; flow <= Flows; flow++)
             {
                 bool isBack = round % 2 == 1;
-                byte[] frame = isBack ? Frames.Udp(Ends.Reverse(), ServerPort, flow, 18 + round) : Frames.Udp(Ends, flow, ServerPort, 18 + round);
+                byte[] frame = isBack
+                    ? Frames.Udp(Ends.Reverse(), ServerPort, flow, 18 + round)
+                    : Frames.Udp(Ends, flow, ServerPort, 18 + round);
                 socket.Send(frame);
                 Assert.Equal(1, wire.Offer(device, new LiveFrame(frame)));
             }

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace VSwitch.SystemTests.LiveInterface;
 
-/// <summary>The program on live interfaces, as a user without rights outside a user namespace of his own starts it.</summary>
+/// <summary>The program on live interfaces, as a user without rights outside a user namespace of his own starts
+/// it.</summary>
 public sealed class LiveSwitchTests : IDisposable
 {
     private const string Yaml = """
@@ -71,8 +72,9 @@ public sealed class LiveSwitchTests : IDisposable
             {
                 // 100 MB went each way; acknowledgements draw the mean down.
                 JsonElement counters = document.RootElement.GetProperty("ports").GetProperty(port);
-                Assert.InRange(counters.GetProperty("receivedBytes").GetInt64(), 100_000_000, 400_000_000);
-                Assert.InRange(counters.GetProperty("receivedBytes").GetInt64() / counters.GetProperty("received").GetInt64(), 3000, 65_535);
+                long bytes = counters.GetProperty("receivedBytes").GetInt64();
+                Assert.InRange(bytes, 100_000_000, 400_000_000);
+                Assert.InRange(bytes / counters.GetProperty("received").GetInt64(), 3000, 65_535);
             }
         }
     }

@@ -6,8 +6,8 @@ using VSwitch.SystemTests.BlackBox;
 
 namespace VSwitch.SystemTests.LiveInterface;
 
-/// <summary>A veth pair between two namespaces of its own, in which no kernel says anything by itself: live devices on either end,
-/// raw sockets that know nothing of them, and buffers.</summary>
+/// <summary>A veth pair between two namespaces of its own, in which no kernel says anything by itself: live devices on
+/// either end, raw sockets that know nothing of them, and buffers.</summary>
 internal sealed unsafe class LiveWire : IDisposable
 {
     public const string NearNamespace = "vlw-near";
@@ -41,17 +41,21 @@ internal sealed unsafe class LiveWire : IDisposable
     public static void MakeWire(int mtuBytes)
     {
         string mtu = $"{mtuBytes}";
-        LabProcess.Ip("-n", NearNamespace, "link", "add", Near, "mtu", mtu, "type", "veth", "peer", "name", Far, "mtu", mtu, "netns", FarNamespace);
+        LabProcess.Ip(
+            "-n", NearNamespace, "link", "add", Near, "mtu", mtu, "type", "veth",
+            "peer", "name", Far, "mtu", mtu, "netns", FarNamespace);
         Set(NearNamespace, Near, "up");
         Set(FarNamespace, Far, "up");
     }
 
-    public static void Set(string ns, string device, string state) => LabProcess.Ip("-n", ns, "link", "set", "dev", device, state);
+    public static void Set(string ns, string device, string state) =>
+        LabProcess.Ip("-n", ns, "link", "set", "dev", device, state);
 
     /// <summary>Runs a program in a namespace; it must succeed.</summary>
     public static void Run(string ns, params string[] command)
     {
-        using Process process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardError = true })!;
+        var start = new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
@@ -97,7 +101,8 @@ internal sealed unsafe class LiveWire : IDisposable
         var frames = new List<LiveFrame>(count);
         for (int i = 0; i < count; i++)
         {
-            frames.Add(new LiveFrame(new ReadOnlySpan<byte>(packets[i]->Data, packets[i]->Length).ToArray(), packets[i]->Offload));
+            byte[] bytes = new ReadOnlySpan<byte>(packets[i]->Data, packets[i]->Length).ToArray();
+            frames.Add(new LiveFrame(bytes, packets[i]->Offload));
             _pool.Return(packets[i]);
         }
 
@@ -114,7 +119,8 @@ internal sealed unsafe class LiveWire : IDisposable
                 frames.AddRange(Take(device, queue));
                 return frames.Count >= count;
             }, Limit);
-        return came ? frames : throw new InvalidOperationException($"{frames.Count} frames of {count} came to {device.Name}");
+        return came ? frames
+            : throw new InvalidOperationException($"{frames.Count} frames of {count} came to {device.Name}");
     }
 
     /// <summary>Waits for so many frames at a raw socket.</summary>
@@ -132,7 +138,8 @@ internal sealed unsafe class LiveWire : IDisposable
 
                 return frames.Count >= count;
             }, Limit);
-        return came ? frames : throw new InvalidOperationException($"{frames.Count} frames of {count} came to the socket");
+        return came ? frames
+            : throw new InvalidOperationException($"{frames.Count} frames of {count} came to the socket");
     }
 
     /// <summary>Buffers that are not given back.</summary>

@@ -42,20 +42,24 @@ internal sealed unsafe class SenderPool : IDisposable
         return taken;
     }
 
-    public static (int Worker, int Number) Read(byte[] frame) => (frame[14], BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(15)));
+    public static (int Worker, int Number) Read(byte[] frame) =>
+        (frame[14], BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(15)));
 
     /// <summary>Takes what waits at a device.</summary>
     public void Drain(PacketSocketDevice device)
     {
         PacketBuffer** packets = stackalloc PacketBuffer*[BurstFrames];
-        for (int count = device.Receive(0, _pool, packets, BurstFrames); count > 0; count = device.Receive(0, _pool, packets, BurstFrames))
+        int count;
+        do
         {
+            count = device.Receive(0, _pool, packets, BurstFrames);
             Drained += count;
             for (int i = 0; i < count; i++)
             {
                 _pool.Return(packets[i]);
             }
         }
+        while (count > 0);
     }
 
     public void Dispose() => _pool.Dispose();
