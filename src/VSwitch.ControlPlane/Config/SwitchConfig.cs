@@ -134,7 +134,7 @@ public sealed record DeviceConfig
     /// <summary>Capture file to write to; null = none.</summary>
     public string? PcapOut { get; init; }
 
-    /// <summary>Queues of a TAP; null = one a worker.</summary>
+    /// <summary>Queues of a TAP or a live interface; null = one a worker.</summary>
     public int? Queues { get; init; }
 
     /// <summary>IFF_VNET_HDR with checksum and segmentation offload.</summary>

@@ -20,7 +20,7 @@ internal static class DeviceFactory
         }
 
         return config.Interface != null
-            ? new PacketSocketDevice(config.Interface)
+            ? new PacketSocketDevice(config.Interface, config.Queues ?? workers)
             : new PcapDevice(config.PcapIn, config.PcapOut);
     }
 }
