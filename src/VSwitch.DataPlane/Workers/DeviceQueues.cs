@@ -50,7 +50,8 @@ public sealed class DeviceQueues
     {
         if (!ReferenceEquals(devices, _devices))
         {
-            bool isSame = devices.AsSpan().SequenceEqual(_devices);
+            // Read-only, since an array of one kind of device has no writable span of any kind.
+            bool isSame = new ReadOnlySpan<IPacketDevice?>(devices).SequenceEqual(_devices);
             _devices = devices;
             if (!isSame)
             {

@@ -74,6 +74,14 @@ public sealed class DeviceQueuesTests
         Assert.Equal(0, queues.ReadyCount);
     }
 
+    [Fact]
+    public void An_array_of_one_kind_of_device_is_taken_too()
+    {
+        var queues = new DeviceQueues(0, 1);
+        queues.Use(new StillDevice[] { new(10), new(11) });
+        Assert.Equal([0, 1], Ports(queues));
+    }
+
     private static int[] Ports(DeviceQueues queues) => [.. Enumerable.Range(0, queues.ReadyCount).Select(i => queues.Ready(i).Port)];
 
     private static void EndRound(DeviceQueues queues, Predicate<int> isEmpty) =>
