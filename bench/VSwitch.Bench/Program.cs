@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Spectre.Console;
 using VSwitch.Bench;
+using VSwitch.Bench.Micro;
+using VSwitch.Bench.Reporting;
 using VSwitch.Bench.Throughput;
 
 const int WidthOfAFile = 160;
@@ -13,6 +15,8 @@ var root = new RootCommand("Measures VSwitch: the pipeline in memory, its pieces
 {
     ThroughputCommand.Create(),
     SoakCommand.Create(),
+    MicroCommand.Create(),
+    ReportCommand.Create(),
 };
 try
 {

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace VSwitch.Bench;
 
 /// <summary>What a measured packet goes through.</summary>
@@ -56,7 +54,7 @@ internal sealed record BenchCase(
 internal sealed record BenchCell(
     BenchScenario Scenario, int Flows, int Rules, int FrameBytes, BenchOrder Order, int Workers, double ClocksPerPacket,
     double GeneratorClocks, double YardstickClocks, double Mpps, double P50, double P99,
-    [property: JsonPropertyName("p999")] double P999);
+    double P999);
 
 /// <summary>One figure of the switch over TAP devices.</summary>
 /// <param name="Scenario">What the traffic goes through: l2, sg or eip.</param>
@@ -94,8 +92,8 @@ internal sealed record ScalingRow(
 
 /// <summary>Latency added in memory at half of the highest rate, microseconds, beside the same loop without the pipeline.</summary>
 internal sealed record LatencyRow(
-    BenchScenario Scenario, int Flows, double LoadMpps, double P50, double P99, [property: JsonPropertyName("p999")] double P999,
-    double IdleP50, double IdleP99, [property: JsonPropertyName("idleP999")] double IdleP999);
+    BenchScenario Scenario, int Flows, double LoadMpps, double P50, double P99, double P999,
+    double IdleP50, double IdleP99, double IdleP999);
 
 /// <summary>How long a change of rules takes until it is in force.</summary>
 /// <param name="Change">What changes.</param>
