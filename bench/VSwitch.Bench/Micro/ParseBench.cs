@@ -7,7 +7,7 @@ namespace VSwitch.Bench.Micro;
 
 /// <summary>One frame parsed, in the first-level cache.</summary>
 [BenchmarkCategory(MicroCommand.Hot)]
-public unsafe class ParseBench
+public unsafe class ParseBench : IDisposable
 {
     private const int Burst = 64;
     private readonly PacketPool _pool = new(0, Burst, 0);
@@ -29,7 +29,11 @@ public unsafe class ParseBench
 
     /// <summary>Frees the buffers.</summary>
     [GlobalCleanup]
-    public void CleanUp() => _pool.Dispose();
+    public void Dispose()
+    {
+        _pool.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     /// <summary>TCP over IPv4 without options.</summary>
     [Benchmark(OperationsPerInvoke = Burst)]
