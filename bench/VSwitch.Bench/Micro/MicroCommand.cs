@@ -36,7 +36,7 @@ internal static class MicroCommand
     {
         Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(MicroCommand).Assembly).Run(["--filter", .. filter], Config())];
         BenchmarkReport[] reports = [.. summaries.SelectMany(s => s.Reports)];
-        List<string> faults = [.. summaries.SelectMany(s => s.ValidationErrors).Select(e => e.Message)];
+        List<string> faults = [.. summaries.SelectMany(s => s.ValidationErrors).Where(e => e.IsCritical).Select(e => e.Message)];
         faults.AddRange(reports.Where(r => !r.Success).Select(r => $"{r.BenchmarkCase.DisplayInfo} failed"));
         if (reports.Length == 0)
         {

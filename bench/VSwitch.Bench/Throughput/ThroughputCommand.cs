@@ -11,17 +11,24 @@ internal static class ThroughputCommand
     {
         var quick = new Option<bool>("--quick") { Description = "up to 1000 flows, short runs" };
         var full = new Option<bool>("--full") { Description = "every combination, and 10 million flows: half an hour and 4 GiB" };
+        var parts = new Option<MemoryParts[]>("--parts")
+        {
+            Description = "only these: cells, drops, connections, latency, workers, policy",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [MemoryParts.All],
+        };
         Option<bool> json = SwitchCommandLine.JsonOption();
-        var command = new Command("throughput", "The grid, new connections, two workers, latency, changes of rules.") { quick, full, json };
+        var command = new Command("throughput", "The grid, new connections, two workers, latency, changes of rules.") { quick, full, parts, json };
         command.SetAction(parsed => Run(
             parsed.GetValue(full) ? BenchExtent.Full : parsed.GetValue(quick) ? BenchExtent.Quick : BenchExtent.Usual,
+            parsed.GetValue(parts)!.Aggregate(MemoryParts.None, (all, part) => all | part),
             parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(BenchExtent extent, bool json)
+    private static int Run(BenchExtent extent, MemoryParts parts, bool json)
     {
-        BenchReport report = new MemoryBench(extent, (what, share) =>
+        BenchReport report = new MemoryBench(extent, parts, (what, share) =>
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{share,4:0%} {what}"))).Run();
         if (json)
         {

@@ -151,4 +151,16 @@ internal sealed record BenchReport
 
     /// <summary>What changes of rules do to a worker.</summary>
     public PauseRow? Pause { get; init; }
+
+    /// <summary>The switch over TAP devices.</summary>
+    public IReadOnlyList<TapRow>? Tap { get; init; }
+
+    /// <summary>A report that has no figures yet, of this build on this machine.</summary>
+    public static BenchReport OfThisMachine() => new()
+    {
+        Commit = BenchMachine.Commit,
+        Processor = BenchMachine.Processor,
+        TscMhz = BenchMachine.TscMhz,
+        Kernel = BenchMachine.Kernel,
+    };
 }

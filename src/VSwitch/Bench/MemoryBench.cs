@@ -3,24 +3,59 @@ using VSwitch.Devices.Linux;
 
 namespace VSwitch.Bench;
 
+/// <summary>What is measured in memory.</summary>
+[Flags]
+internal enum MemoryParts
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>The throughput grid of one worker.</summary>
+    Cells = 1,
+
+    /// <summary>Dropped packets.</summary>
+    Drops = 2,
+
+    /// <summary>New connections.</summary>
+    Connections = 4,
+
+    /// <summary>Latency at half load.</summary>
+    Latency = 8,
+
+    /// <summary>Two workers.</summary>
+    Workers = 16,
+
+    /// <summary>Changes of rules.</summary>
+    Policy = 32,
+
+    /// <summary>Everything.</summary>
+    All = Cells | Drops | Connections | Latency | Workers | Policy,
+}
+
 /// <summary>Everything that is measured in memory, one part after another.</summary>
 internal sealed class MemoryBench
 {
     private const int LatencyFlows = 1000;
     private const int TableOfAMillion = 1_000_000;
+    private readonly Dictionary<BenchCase, BenchCell> _cells = [];
+    private readonly ThroughputBench _bench;
     private readonly BenchExtent _extent;
+    private readonly MemoryParts _parts;
     private readonly Action<string, double> _progress;
     private readonly int[] _cpus = CpuAffinity.Allowed();
     private readonly int _runs;
     private double _done;
 
     /// <param name="extent">How much is measured.</param>
+    /// <param name="parts">What is measured.</param>
     /// <param name="progress">Told what comes next, and which share of all is done.</param>
-    public MemoryBench(BenchExtent extent, Action<string, double> progress)
+    public MemoryBench(BenchExtent extent, MemoryParts parts, Action<string, double> progress)
     {
         _extent = extent;
+        _parts = parts;
         _progress = progress;
         _runs = IsQuick ? 3 : 5;
+        _bench = new ThroughputBench(IsQuick);
     }
 
     private bool IsQuick => _extent == BenchExtent.Quick;
@@ -29,45 +64,48 @@ internal sealed class MemoryBench
     /// <exception cref="BenchException">A figure cannot be trusted.</exception>
     public BenchReport Run()
     {
-        var bench = new ThroughputBench(IsQuick);
-        List<BenchCell> cells = [];
-        IReadOnlyList<DropRow> drops = [];
-        IReadOnlyList<NewConnectionRow> connections = [];
-        IReadOnlyList<LatencyRow> latency = [];
+        BenchReport report = BenchReport.OfThisMachine();
         PinnedThread.Run(_cpus[^1], () =>
         {
             Tell("warming up", 0);
             ThroughputBench.WarmUp();
-            cells = MeasureCells(bench);
-            drops = MeasureDrops(bench, cells);
-            connections = MeasureNewConnections();
-            latency = MeasureLatency(cells);
+            report = report with
+            {
+                Cells = Of(MemoryParts.Cells, MeasureCells),
+                Drops = Of(MemoryParts.Drops, MeasureDrops),
+                NewConnections = Of(MemoryParts.Connections, MeasureNewConnections),
+                Latency = Of(MemoryParts.Latency, MeasureLatency),
+            };
         });
-        Tell("two workers", 0.05);
-        IReadOnlyList<ScalingRow> scaling = MeasureScaling(cells);
+        using var table = new FlowTable(TableOfAMillion, isV6: false);
+        report = report with
+        {
+            BytesPerConnection = table.BytesPerConnection,
+            AllocatedBytes = _bench.AllocatedBytes,
+            Collections = _bench.Collections,
+        };
+        if (_parts.HasFlag(MemoryParts.Workers) && _cpus.Length > 1)
+        {
+            Tell("two workers", 0.05);
+            (List<ScalingRow> rows, List<BenchCell> cells) = MeasureScaling();
+            report = report with { Scaling = rows, Cells = [.. report.Cells ?? [], .. cells] };
+        }
+
+        return _parts.HasFlag(MemoryParts.Policy) ? WithPolicy(report) : report;
+    }
+
+    private BenchReport WithPolicy(BenchReport report)
+    {
         Tell("changes of rules", 0.1);
         int changes = IsQuick ? 5 : 25;
-        IReadOnlyList<PolicyRow> policy = PolicyBench.Measure(BenchPlan.ManyRules, changes);
-        PauseRow? pause = _cpus.Length < 2 ? null : PolicyBench.MeasurePause(BenchPlan.ManyRules, changes, _cpus);
-        using var table = new FlowTable(TableOfAMillion, isV6: false);
-        return new BenchReport
+        return report with
         {
-            Commit = BenchMachine.Commit,
-            Processor = BenchMachine.Processor,
-            TscMhz = BenchMachine.TscMhz,
-            Kernel = BenchMachine.Kernel,
-            Cells = cells,
-            NewConnections = connections,
-            BytesPerConnection = table.BytesPerConnection,
-            AllocatedBytes = bench.AllocatedBytes,
-            Collections = bench.Collections,
-            Drops = drops,
-            Scaling = scaling,
-            Latency = latency,
-            Policy = policy,
-            Pause = pause,
+            Policy = PolicyBench.Measure(BenchPlan.ManyRules, changes),
+            Pause = _cpus.Length < 2 ? null : PolicyBench.MeasurePause(BenchPlan.ManyRules, changes, _cpus),
         };
     }
+
+    private List<T>? Of<T>(MemoryParts part, Func<List<T>> measure) => _parts.HasFlag(part) ? measure() : null;
 
     private void Tell(string what, double share)
     {
@@ -75,27 +113,37 @@ internal sealed class MemoryBench
         _done += share;
     }
 
-    private List<BenchCell> MeasureCells(ThroughputBench bench)
+    /// <summary>A cell, measured once.</summary>
+    private BenchCell CellOf(BenchCase spec)
+    {
+        if (!_cells.TryGetValue(spec, out BenchCell? cell))
+        {
+            _cells[spec] = cell = _bench.Measure(spec);
+        }
+
+        return cell;
+    }
+
+    private List<BenchCell> MeasureCells()
     {
         IReadOnlyList<BenchCase> plan = BenchPlan.Cells(_extent);
         var cells = new List<BenchCell>();
         foreach (BenchCase spec in plan)
         {
             Tell($"{spec.Scenario.ToString().ToLowerInvariant()}, {spec.Flows:N0} flows, {spec.Rules} rules, {spec.FrameBytes} bytes", 0.5 / plan.Count);
-            cells.Add(bench.Measure(spec));
+            cells.Add(CellOf(spec));
         }
 
         return cells;
     }
 
-    private List<DropRow> MeasureDrops(ThroughputBench bench, List<BenchCell> cells)
+    private List<DropRow> MeasureDrops()
     {
         Tell("drops", 0.05);
         return
         [
             .. BenchPlan.Drops(_extent).Select(spec => new DropRow(
-                spec.Flows, spec.Rules, bench.Measure(spec).ClocksPerPacket,
-                cells.First(c => c.Scenario == BenchScenario.Sg && c.Flows == spec.Flows && c.Rules == spec.Rules).ClocksPerPacket)),
+                spec.Flows, spec.Rules, CellOf(spec).ClocksPerPacket, CellOf(spec with { Scenario = BenchScenario.Sg }).ClocksPerPacket)),
         ];
     }
 
@@ -113,16 +161,17 @@ internal sealed class MemoryBench
         return rows;
     }
 
-    private List<LatencyRow> MeasureLatency(List<BenchCell> cells)
+    private List<LatencyRow> MeasureLatency()
     {
         Tell("latency", 0.05);
         int samples = IsQuick ? 500_000 : 5_000_000;
         var rows = new List<LatencyRow>();
         foreach (BenchScenario scenario in (BenchScenario[])[BenchScenario.Sg, BenchScenario.Eip])
         {
-            BenchCell cell = cells.First(c => c.Scenario == scenario && c.Flows == LatencyFlows);
+            var spec = new BenchCase(scenario, LatencyFlows);
+            BenchCell cell = CellOf(spec);
             double halfMpps = BenchMachine.TscMhz / (cell.ClocksPerPacket + cell.GeneratorClocks) / 2;
-            using var bed = new BenchBed(new BenchCase(scenario, LatencyFlows));
+            using var bed = new BenchBed(spec);
             (LatencyTail p, LatencyTail idle) = new LatencyBench(bed, halfMpps * 1e6, samples).Measure();
             rows.Add(new LatencyRow(scenario, LatencyFlows, halfMpps, p.P50, p.P99, p.P999, idle.P50, idle.P99, idle.P999));
         }
@@ -130,19 +179,16 @@ internal sealed class MemoryBench
         return rows;
     }
 
-    /// <summary>One worker and two in turn, so that both meet the same neighbours; adds a cell for each pair.</summary>
-    private List<ScalingRow> MeasureScaling(List<BenchCell> cells)
+    /// <summary>One worker and two in turn, so that both meet the same neighbours; and a cell for each pair.</summary>
+    private (List<ScalingRow> Rows, List<BenchCell> Cells) MeasureScaling()
     {
-        if (_cpus.Length < 2)
-        {
-            return [];
-        }
-
         var rows = new List<ScalingRow>();
+        var cells = new List<BenchCell>();
         foreach ((BenchCase spec, SourceSplit split) in BenchPlan.Scaling(_extent))
         {
+            BenchCase alone = spec with { Workers = 1 };
             long packets = IsQuick ? 2_000_000 : Math.Max(8_000_000, 4L * spec.Flows);
-            using var one = new ScalingBench(spec with { Workers = 1 }, split, _cpus);
+            using var one = new ScalingBench(alone, split, _cpus);
             using var two = new ScalingBench(spec, split, _cpus);
             one.Run(packets);
             two.Run(packets);
@@ -161,17 +207,15 @@ internal sealed class MemoryBench
             rows.Add(new ScalingRow(spec.Scenario, spec.Flows, split, 1e3 / oneNs, 1e3 / twoNs, oneNs / twoNs, clocksOne, clocksTwo));
             if (split == SourceSplit.Any)
             {
-                cells.Add(TwoWorkerCell(spec, cells, two, packets, clocksTwo, 1e3 / twoNs));
+                cells.Add(TwoWorkerCell(spec, CellOf(alone), two, packets, clocksTwo, 1e3 / twoNs));
             }
         }
 
-        return rows;
+        return (rows, cells);
     }
 
-    private static BenchCell TwoWorkerCell(
-        BenchCase spec, List<BenchCell> cells, ScalingBench bench, long packets, double clocks, double mpps)
+    private static BenchCell TwoWorkerCell(BenchCase spec, BenchCell one, ScalingBench bench, long packets, double clocks, double mpps)
     {
-        BenchCell one = cells.First(c => c.Scenario == spec.Scenario && c.Flows == spec.Flows && c.Rules == spec.Rules);
         var samples = new List<double>((int)(packets / BenchBed.Burst) + BenchLab.Enis);
         bench.Run(packets, samples);
         double[] sorted = [.. samples.Order()];

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
 using VSwitch.Bench;
+using VSwitch.Devices.Linux;
 
 namespace VSwitch.Commands;
 
@@ -10,27 +11,52 @@ internal static class BenchCommand
 {
     public static Command Create()
     {
-        var quick = new Option<bool>("--quick") { Description = "fewer connections and shorter runs: half a minute instead of several" };
+        var memory = new Option<bool>("--memory") { Description = "in memory only" };
+        var tap = new Option<bool>("--tap") { Description = "over TAP devices only; needs the right to make namespaces" };
+        var quick = new Option<bool>("--quick") { Description = "fewer connections and shorter runs: a minute instead of many" };
         Option<bool> json = CommandLine.JsonOption();
         var command = new Command(
             "bench",
-            "Throughput of this build on this machine, in memory: clocks a packet, new connections, two workers, latency, changes of rules.\n\n" +
-            "Example: vswitch bench --quick") { quick, json };
-        command.SetAction(parsed => Run(parsed.GetValue(quick) ? BenchExtent.Quick : BenchExtent.Usual, parsed.GetValue(json)));
+            "Throughput of this build on this machine, in memory (clocks a packet, new connections, two workers, latency, changes of rules)\n" +
+            "and over TAP devices with real sockets (rates, connections, round trips).\n\nExample: vswitch bench --memory --quick")
+        { memory, tap, quick, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(memory) && result.GetValue(tap))
+            {
+                result.AddError("--memory and --tap: write one of them, or none for both");
+            }
+        });
+        command.SetAction(parsed => Run(
+            parsed.GetValue(tap) ? BenchPart.Tap : parsed.GetValue(memory) ? BenchPart.Memory : BenchPart.Both,
+            parsed.GetValue(quick) ? BenchExtent.Quick : BenchExtent.Usual,
+            parsed.GetValue(json)));
         return command;
     }
 
-    private static int Run(BenchExtent extent, bool json)
+    private enum BenchPart
+    {
+        Both,
+        Memory,
+        Tap,
+    }
+
+    private static int Run(BenchPart part, BenchExtent extent, bool json)
     {
         BenchReport report;
         try
         {
-            report = Measure(extent);
+            report = Measure(part, extent);
         }
         catch (BenchException e)
         {
             Console.Error.WriteLine($"vswitch: no figure: {e.Message}");
             return CommandLine.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("vswitch: interrupted, no figure");
+            return CommandLine.Interrupted;
         }
 
         if (json)
@@ -46,27 +72,64 @@ internal static class BenchCommand
     }
 
     /// <summary>Measures with a progress bar on standard error.</summary>
-    private static BenchReport Measure(BenchExtent extent)
+    private static BenchReport Measure(BenchPart part, BenchExtent extent)
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Progress().Start(context =>
+        BenchReport report = part == BenchPart.Tap ? BenchReport.OfThisMachine()
+            : Follow(console, "in memory", progress => new MemoryBench(extent, MemoryParts.All, progress).Run());
+        if (part == BenchPart.Memory)
         {
-            ProgressTask task = context.AddTask("in memory", maxValue: 1);
-            BenchReport report = new MemoryBench(extent, (what, share) =>
-            {
-                task.Description = Markup.Escape(what);
-                task.Value = share;
-            }).Run();
-            task.Value = 1;
             return report;
-        });
+        }
+
+        try
+        {
+            return report with { Tap = Follow(console, "over TAP", progress => new TapBench(extent == BenchExtent.Quick, progress).Run()) };
+        }
+        catch (Exception e) when (part == BenchPart.Both && e is (DeviceException or UnauthorizedAccessException or IOException))
+        {
+            Console.Error.WriteLine($"vswitch: not over TAP: {e.Message}");
+            return report;
+        }
     }
+
+    private static T Follow<T>(IAnsiConsole console, string name, Func<Action<string, double>, T> measure) =>
+        console.Progress().Start(context =>
+        {
+            ProgressTask task = context.AddTask(name, maxValue: 1);
+            T result = measure((what, share) =>
+            {
+                task.Description = Markup.Escape($"{name}: {what}");
+                task.Value = share;
+            });
+            task.Value = 1;
+            return result;
+        });
 
     /// <summary>Writes all figures as tables for people.</summary>
     public static void Print(BenchReport report)
     {
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Processor}, {report.TscMhz:0} MHz (TSC), Linux {report.Kernel}, commit {report.Commit}"));
+        if (report.Cells != null)
+        {
+            PrintMemory(report);
+        }
+
+        if (report.Tap != null)
+        {
+            Table rows = Columns("over TAP", "scenario", "figure", "unit");
+            foreach (TapRow row in report.Tap)
+            {
+                rows.AddRow(row.Metric, row.Scenario, Number(row.Value), row.Unit);
+            }
+
+            AnsiConsole.Write(rows);
+        }
+    }
+
+    private static void PrintMemory(BenchReport report)
+    {
         Table cells = Columns("scenario", "flows", "rules", "bytes", "order", "workers", "clocks a packet", "Mpps", "p50", "p99", "p99.9");
         foreach (BenchCell c in report.Cells ?? [])
         {

@@ -64,7 +64,9 @@ internal static class CommandLine
         return result.Config;
     }
 
-    public static void WriteJson(object value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+    public static void WriteJson(object value) => Console.Out.WriteLine(ToJson(value));
+
+    public static string ToJson(object value) => JsonSerializer.Serialize(value, Json);
 
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <exception cref="IOException">The text is no such document.</exception>
