@@ -18,7 +18,7 @@ public sealed unsafe class OutputCheckTests : IDisposable
     {
         _check.Expect(3, [.. _frame[..60]]);
         _check.Expect(3, _frame);
-        Send(3, _frame[..60]);
+        Send(3, _frame.AsSpan(0, 60));
         Send(3, _frame);
         Assert.Null(_check.Fault);
         Assert.Equal(2, _check.GoodCount);
@@ -42,7 +42,7 @@ public sealed unsafe class OutputCheckTests : IDisposable
     public void Another_length_another_port_and_a_frame_too_many_are_faults()
     {
         _check.Expect(3, _frame);
-        Send(3, _frame[..60]);
+        Send(3, _frame.AsSpan(0, 60));
         Assert.Contains("60 bytes instead of 64", _check.Fault, StringComparison.Ordinal);
 
         var port = new OutputCheck();
