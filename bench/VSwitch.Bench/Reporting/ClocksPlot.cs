@@ -51,7 +51,8 @@ internal static class ClocksPlot
     private static void Panel(SvgCanvas svg, double left, IGrouping<BenchScenario, BenchCell> cells, List<int> flows, double top, bool hasScale)
     {
         double Y(double clocks) => Top + PanelHeight - (clocks / top * PanelHeight);
-        double X(int count) => left + 24 + (flows.Count < 2 ? 0 : flows.IndexOf(count) * (PanelWidth - 48) / (flows.Count - 1));
+        double decades = Math.Max(1, Math.Log10(flows[^1]));
+        double X(int count) => left + 24 + (Math.Log10(count) / decades * (PanelWidth - 48));
         for (double clocks = 0; clocks <= top; clocks += 50)
         {
             svg.Line(left, Y(clocks), left + PanelWidth, Y(clocks), Grid);

@@ -19,7 +19,7 @@ internal static class ConnectionsPlot
         IReadOnlyList<NewConnectionRow> rows = report.NewConnections ?? [];
         double most = rows.Select(r => Math.Max(r.ClocksPerConnection, Goals.ClocksPerConnection(r)?.Must ?? 0)).DefaultIfEmpty(1).Max();
         double scale = BarRoom / most;
-        var svg = new SvgCanvas(Left + BarRoom + 90, Top + (rows.Count * RowHeight) + 16, "Clocks a new connection");
+        var svg = new SvgCanvas(Left + BarRoom + 24, Top + (rows.Count * RowHeight) + 16, "Clocks a new connection");
         svg.Text(16, 24, "Clocks a new connection, one worker", isBold: true);
         Mark(svg, 20, 44, Must);
         svg.Text(30, 48, "must");
@@ -32,19 +32,17 @@ internal static class ConnectionsPlot
             string label = $"{row.Scenario}, {MarkdownTable.Count(row.Rules)} rules, {MarkdownTable.Count(row.TableSize)} others";
             svg.Text(Left - 10, y + 4, label, TextAnchor.End);
             svg.Box(Left, y - 9, row.ClocksPerConnection * scale, 18, Ours);
-            double end = row.ClocksPerConnection;
             if (Goals.ClocksPerConnection(row) is Goal goal)
             {
                 Mark(svg, Left + (goal.Must * scale), y, Must);
                 Mark(svg, Left + (goal.Target * scale), y, Target);
-                end = Math.Max(end, goal.Must);
             }
 
-            svg.Text(Left + (end * scale) + 10, y + 4, row.ClocksPerConnection.ToString("0", CultureInfo.InvariantCulture), isBold: true, color: Ours);
+            svg.TextOnColor(Left + 8, y + 5, row.ClocksPerConnection.ToString("0", CultureInfo.InvariantCulture));
         }
 
         return svg.ToString();
     }
 
-    private static void Mark(SvgCanvas svg, double x, double y, string color) => svg.Line(x, y - 13, x, y + 13, color, 3);
+    private static void Mark(SvgCanvas svg, double x, double y, string color) => svg.Line(x, y - 12, x, y + 12, color, 3);
 }

@@ -19,7 +19,9 @@ internal static class ReportTables
     private static IReadOnlyList<BenchCell> CellsOf(BenchReport report) => report.Cells ?? [];
 
     private static string Machine(BenchReport report) => string.Create(CultureInfo.InvariantCulture,
-        $"{report.Processor}, TSC {report.TscMhz:0} MHz, Linux {report.Kernel}, commit {report.Commit[..Math.Min(12, report.Commit.Length)]}. Bytes allocated while packets were timed: {report.AllocatedBytes}, collections: {report.Collections}.\n");
+        $"{report.Processor}, TSC {report.TscMhz:0} MHz, Linux {report.Kernel}, " +
+        $"commit {report.Commit[..Math.Min(12, report.Commit.Length)]}. " +
+        $"Bytes allocated while packets were timed: {report.AllocatedBytes}, collections: {report.Collections}.\n");
 
     /// <summary>The cell that the goals are written for.</summary>
     public static bool IsPlain(BenchCell c) => c is { Rules: Goals.Rules, FrameBytes: 64, Order: BenchOrder.Random, Workers: 1 };
@@ -52,7 +54,8 @@ internal static class ReportTables
         BenchCell worst = judged[0].Cell;
         int targets = judged.Count(c => c.Cell.ClocksPerPacket <= Goals.ClocksPerPacket(c.Cell.Flows)!.Target);
         return string.Create(CultureInfo.InvariantCulture,
-            $"{judged.Count(c => c.Share <= 1)} of {judged.Count} cells hold their must, {targets} their target. Worst cell: {Name(worst.Scenario)} at {MarkdownTable.Count(worst.Flows)} flows, {judged[0].Share:0%} of its must.\n");
+            $"{judged.Count(c => c.Share <= 1)} of {judged.Count} cells hold their must, {targets} their target. " +
+            $"Worst cell: {Name(worst.Scenario)} at {MarkdownTable.Count(worst.Flows)} flows, {judged[0].Share:0%} of its must.\n");
     }
 
     private static string Shape(BenchReport report)
@@ -60,13 +63,16 @@ internal static class ReportTables
         var table = new MarkdownTable("shape", "measured", "must");
         foreach (IGrouping<BenchScenario, BenchCell> cells in CellsOf(report).Where(IsPlain).GroupBy(c => c.Scenario))
         {
-            if (cells.FirstOrDefault(c => c.Flows == 1_000_000) is not BenchCell million || cells.FirstOrDefault(c => c.Flows == 1000) is not BenchCell thousand)
+            if (cells.FirstOrDefault(c => c.Flows == 1_000_000) is not BenchCell million ||
+                cells.FirstOrDefault(c => c.Flows == 1000) is not BenchCell thousand)
             {
                 continue;
             }
 
             double yardsticks = (million.ClocksPerPacket - thousand.ClocksPerPacket) / million.YardstickClocks;
-            table.Add($"{Name(cells.Key)}: cost(1 M) - cost(1 k), in M(1 M)", MarkdownTable.Judged(yardsticks, yardsticks > Goals.MostYardsticks), Text(Goals.MostYardsticks));
+            table.Add(
+                $"{Name(cells.Key)}: cost(1 M) - cost(1 k), in M(1 M)",
+                MarkdownTable.Judged(yardsticks, yardsticks > Goals.MostYardsticks), Text(Goals.MostYardsticks));
         }
 
         var byRules = CellsOf(report).Where(c => c is { FrameBytes: 64, Order: BenchOrder.Random, Workers: 1 }).ToLookup(c => (c.Scenario, c.Flows));
@@ -130,31 +136,37 @@ internal static class ReportTables
 
     private static string Rest(BenchReport report)
     {
-        var table = new MarkdownTable("what", "with", "measured", "unit", "must", "target");
+        var table = new MarkdownTable("what", "with", "measured", "unit", "must", "target or beside it");
         if (report.BytesPerConnection is double bytes)
         {
             Goal goal = Goals.BytesPerConnection;
-            table.Add("memory of a connection", "index included", MarkdownTable.Judged(bytes, bytes > goal.Must), "bytes", Text(goal.Must), Text(goal.Target));
+            table.Add(
+                "memory of a connection", "index included", MarkdownTable.Judged(bytes, bytes > goal.Must), "bytes",
+                Text(goal.Must), Text(goal.Target));
         }
 
         foreach (DropRow d in report.Drops ?? [])
         {
             table.Add(
                 "drop of a denied flow's packet", $"{MarkdownTable.Count(d.Flows)} flows, {d.Rules} rules",
-                MarkdownTable.Judged(d.ClocksPerPacket, d.ClocksPerPacket > d.ForwardedClocks), "clocks", $"{MarkdownTable.Number(d.ForwardedClocks)}, as forwarded", "");
+                MarkdownTable.Judged(d.ClocksPerPacket, d.ClocksPerPacket > d.ForwardedClocks), "clocks",
+                $"{MarkdownTable.Number(d.ForwardedClocks)}, as forwarded", "");
         }
 
         foreach (PolicyRow p in report.Policy ?? [])
         {
             Goal goal = Goals.Ms(p);
-            table.Add(p.Change, $"{MarkdownTable.Count(p.Rules)} rules", MarkdownTable.Judged(p.Ms, p.Ms > goal.Must), "ms", Text(goal.Must), Text(goal.Target));
+            table.Add(
+                p.Change, $"{MarkdownTable.Count(p.Rules)} rules", MarkdownTable.Judged(p.Ms, p.Ms > goal.Must), "ms",
+                Text(goal.Must), Text(goal.Target));
         }
 
         if (report.Pause is PauseRow pause)
         {
             table.Add(
                 "longest burst of a worker while a group is replaced", $"{MarkdownTable.Count(pause.Rules)} rules",
-                MarkdownTable.Judged(pause.LongestUs, pause.LongestUs > Goals.PauseUs), "us", Text(Goals.PauseUs), $"{MarkdownTable.Number(pause.QuietUs)} without a change");
+                MarkdownTable.Judged(pause.LongestUs, pause.LongestUs > Goals.PauseUs), "us", Text(Goals.PauseUs),
+                $"{MarkdownTable.Number(pause.QuietUs)} without a change");
         }
 
         AddLatency(table, report);
@@ -171,7 +183,8 @@ internal static class ReportTables
             Add("p99.9", l.P999, Goals.LatencyUs.P999, l.IdleP999);
 
             void Add(string which, double us, double must, double idleUs) => table.Add(
-                $"latency at half load, {which}", with, MarkdownTable.Judged(us, us > must), "us", Text(must), $"{MarkdownTable.Number(idleUs)} without the pipeline");
+                $"latency at half load, {which}", with, MarkdownTable.Judged(us, us > must), "us", Text(must),
+                $"{MarkdownTable.Number(idleUs)} without the pipeline");
         }
     }
 

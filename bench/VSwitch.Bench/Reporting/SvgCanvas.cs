@@ -52,15 +52,22 @@ internal sealed class SvgCanvas
     public void Box(double x, double y, double width, double height, string color) =>
         Append($"<rect x=\"{x:0.#}\" y=\"{y:0.#}\" width=\"{width:0.#}\" height=\"{height:0.#}\" fill=\"{color}\"/>\n");
 
-    /// <summary>A text whose base line goes through a point.</summary>
+    /// <summary>A text whose base line goes through a point, with a white edge that keeps lines behind it away.</summary>
     public void Text(double x, double y, string text, TextAnchor anchor = TextAnchor.Start, string color = "#222222", bool isBold = false)
     {
         string weight = isBold ? " font-weight=\"bold\"" : "";
-        Append($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor.ToString().ToLowerInvariant()}\" fill=\"{color}\"{weight}>{WebUtility.HtmlEncode(text)}</text>\n");
+        const string Edge = " stroke=\"#ffffff\" stroke-width=\"5\" stroke-linejoin=\"round\" paint-order=\"stroke\"";
+        Write(x, y, text, anchor, color, weight + Edge);
     }
+
+    /// <summary>A text on a coloured ground.</summary>
+    public void TextOnColor(double x, double y, string text) => Write(x, y, text, TextAnchor.Start, "#ffffff", " font-weight=\"bold\"");
 
     /// <summary>The whole drawing.</summary>
     public override string ToString() => $"{_text}</svg>\n";
+
+    private void Write(double x, double y, string text, TextAnchor anchor, string color, string style) =>
+        Append($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor.ToString().ToLowerInvariant()}\" fill=\"{color}\"{style}>{WebUtility.HtmlEncode(text)}</text>\n");
 
     private void Append(FormattableString text) => _text.Append(text.ToString(CultureInfo.InvariantCulture));
 }

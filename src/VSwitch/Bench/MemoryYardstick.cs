@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics.X86;
 using VSwitch.DataPlane.Buffers;
-using VSwitch.DataPlane.Flows;
 
 namespace VSwitch.Bench;
 
@@ -11,12 +10,15 @@ internal static unsafe class MemoryYardstick
     private const int Steps = 8_000_000;
     private const int Ahead = 32;
 
+    /// <summary>Fixed, so that figures of different builds can be read by one yardstick.</summary>
+    private const int FlowBytes = 128;
+
     /// <summary>Clocks a line.</summary>
     /// <param name="flows">n.</param>
     /// <param name="runs">Runs of which the median counts.</param>
     public static double Measure(int flows, int runs)
     {
-        using var memory = new HugeMemory((nuint)flows * FlowEntry.SizeBytes);
+        using var memory = new HugeMemory((nuint)flows * FlowBytes);
         memory.Prefault();
         return Percentiles.MedianOf(runs, () => Run(memory.Address, flows)) * BenchMachine.ClocksPerNs;
     }
@@ -32,7 +34,7 @@ internal static unsafe class MemoryYardstick
         {
             sum += *(long*)(memory + ring[i % Ahead]);
             state = (state * 6364136223846793005) + 1442695040888963407;
-            long next = (long)(((state >> 32) * (ulong)flows) >> 32) * FlowEntry.SizeBytes;
+            long next = (long)(((state >> 32) * (ulong)flows) >> 32) * FlowBytes;
             ring[i % Ahead] = next;
             Sse.Prefetch0(memory + next);
         }
