@@ -29,9 +29,14 @@ internal sealed class MarkdownTable(params string[] columns)
         : count >= 1000 && count % 1000 == 0 ? $"{count / 1000} k"
         : count.ToString(CultureInfo.InvariantCulture);
 
-    /// <inheritdoc/>
+    /// <summary>The table; nothing at all when it has no row.</summary>
     public override string ToString()
     {
+        if (_rows.Count == 0)
+        {
+            return "";
+        }
+
         var text = new StringBuilder();
         Append(text, columns);
         Append(text, [.. columns.Select(_ => "---")]);
