@@ -30,8 +30,10 @@ public class HashBench
         uint sum = 0;
         for (int i = 0; i < _words.Length; i += 2)
         {
-            FlowKey.Sort(_words[i], _words[i + 1], (ushort)_words[i], (ushort)_words[i + 1], out ulong low, out ulong ports);
-            sum += FlowKey.Hash(low, ports, 0x1111, 0x2222);
+            ulong addresses = ((ulong)_words[i] << 32) | _words[i + 1];
+            uint ports = _words[i];
+            FlowKey.Sort(ref addresses, ref ports);
+            sum += FlowKey.Hash(addresses, ports, 0x1111, 0x2222);
         }
 
         return sum;

@@ -243,8 +243,10 @@ internal sealed unsafe class BenchBed : IDisposable
 
         byte* frame = FrameAt(group, isReply: false) + ((long)index * FrameSource.KeptBytes);
         byte* ip = frame + 14;
-        FlowKey.Sort(*(uint*)(ip + 12), *(uint*)(ip + 16), *(ushort*)(ip + 20), *(ushort*)(ip + 22), out ulong low, out ulong ports);
-        return Workers.Workers[0].Steering!.OwnerOf(low, ports);
+        ulong addresses = *(ulong*)(ip + 12);
+        uint ports = *(uint*)(ip + 20);
+        FlowKey.Sort(ref addresses, ref ports);
+        return Workers.Workers[0].Steering!.OwnerOf(addresses, ports);
     }
 
     private void Shuffle(Random random, int[] order)
