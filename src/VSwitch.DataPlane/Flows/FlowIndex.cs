@@ -62,9 +62,13 @@ public sealed unsafe class FlowIndex : IDisposable
         return match == 0 ? NotFound : Numbers(bucket)[BitOperations.TrailingZeroCount(match)];
     }
 
-    /// <summary>True when a miss in the home bucket is a miss in the table.</summary>
+    /// <summary>False when the table surely holds no entry of the hash: no tag agrees, and the home bucket never overflowed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool HomeDecides(uint hash) => *(ushort*)(Home(hash) + OverflowOffset) == 0;
+    public bool MayHold(uint hash)
+    {
+        byte* home = Home(hash);
+        return MatchTags(home, TagOf(hash)) != 0 || *(ushort*)(home + OverflowOffset) != 0;
+    }
 
     /// <summary>Walks the candidates of a hash. Start with <paramref name="cursor"/> 0; each call gives
     /// the next entry whose tag agrees, or <see cref="NotFound"/> at the end.</summary>

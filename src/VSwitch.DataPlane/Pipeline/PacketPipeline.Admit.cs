@@ -200,6 +200,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         switch (reason)
         {
+            case DropReason.SecurityGroupEgress or DropReason.SecurityGroupIngress:
+                RememberDenial(p, reason);
+                break;
             case DropReason.TtlExpired:
                 ExpireTtl(p);
                 return;

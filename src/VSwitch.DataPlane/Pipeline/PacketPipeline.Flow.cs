@@ -65,11 +65,55 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RunUnguessed4(PacketBuffer* p)
     {
-        FlowEntry* entry = _connections.V4.Find(p->KeyLow, p->KeyHigh, p->Hash);
-        if (entry == null || !TryHit(p, entry, isV6: false))
+        FlowEntry* entry = _connections.V4.Index.MayHold(p->Hash) ? _connections.V4.Find(p->KeyLow, p->KeyHigh, p->Hash) : null;
+        if (entry != null)
+        {
+            RunFound4(p, entry);
+        }
+        else if (RecallDenial(p) is DropReason reason and not DropReason.None)
+        {
+            Drop(p, reason);
+        }
+        else
         {
             Admit<uint, Ip4Family>(p);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RunFound4(PacketBuffer* p, FlowEntry* entry)
+    {
+        if (!TryHit(p, entry, isV6: false))
+        {
+            Admit<uint, Ip4Family>(p);
+        }
+    }
+
+    /// <summary>Why security groups denied the packet's flow before under the policy in force; none when that is not known. An
+    /// explanation asks the rules themselves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private DropReason RecallDenial(PacketBuffer* p) => !_tracer.IsEnabled && MayRecallDenial(p)
+        ? _denied.Find(p, FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort), Direction(p), _generation) : DropReason.None;
+
+    /// <summary>Remembers a denial by a security group, where all that led to it is the same for every such packet of the flow.
+    /// </summary>
+    private void RememberDenial(PacketBuffer* p, DropReason reason)
+    {
+        if (MayRecallDenial(p))
+        {
+            _denied.Add(p, FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort), Direction(p), _generation, reason);
+        }
+    }
+
+    /// <summary>True for whole packets over IPv4 that may open a connection of TCP or UDP, with a TTL that needs no answer: of these
+    /// the order of checks asks nothing more than key, port, MAC and policy before it comes to the rules.</summary>
+    private static bool MayRecallDenial(PacketBuffer* p)
+    {
+        const byte FinSynRstAck = 0x17;
+        const byte Syn = 2;
+        byte* ip = p->Data + ParseStage.EthernetBytes;
+        return (p->Flags & (NeedsAdmit | PacketFlags.IsV6)) == 0 && p->L4Offset == ParseStage.PlainL4Offset && ip[8] > 1 &&
+            (p->Protocol == ParseStage.Udp || (p->Protocol == ParseStage.Tcp && (p->Data[p->L4Offset + 13] & FinSynRstAck) == Syn));
     }
 
     private void RunFlows6()

@@ -38,6 +38,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private readonly Connections _connections;
     private readonly Steering? _steering;
     private readonly IDropObserver? _drops;
+    private readonly DeniedFlows _denied;
     private readonly HugeMemory _lists;
     private readonly PacketBuffer** _live4;
     private readonly PacketBuffer** _live6;
@@ -75,6 +76,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);
         _actions = _connections.Paths.Actions;
+        _denied = new DeniedFlows(shared.Budget.Capacity);
         (_secretLow, _secretHigh) = shared.Secret;
         _snapshot = shared.Snapshot;
         _internet = _snapshot.Internet;
@@ -160,6 +162,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     public void Dispose()
     {
         _connections.Dispose();
+        _denied.Dispose();
         _fragments.Dispose();
         _datagrams.Dispose();
         _held.Dispose();
@@ -202,7 +205,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     }
 
     /// <summary>4. Probe: home buckets are in the cache by now; guess the entry by its tag and ask for its line.</summary>
-    private static void Probe(FlowTable table, PacketBuffer** live, int count)
+    private void Probe(FlowTable table, PacketBuffer** live, int count)
     {
         for (int i = 0; i < count; i++)
         {
@@ -212,6 +215,10 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             if (guess >= 0)
             {
                 table.Prefetch(guess);
+            }
+            else
+            {
+                _denied.Prefetch(p->Hash);
             }
         }
     }
