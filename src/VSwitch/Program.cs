@@ -17,5 +17,6 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     LabCommand.Create(),
     DemoCommand.Create(),
     ShowCommand.Create(),
+    BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace VSwitch.Bench.Throughput;
+namespace VSwitch.Bench;
 
 /// <summary>Time that this thread has run on a processor, nanoseconds: on a machine that others use too, the time of a busy loop
 /// without the time in which it was set aside. On a quiet machine it is the time on the wall.</summary>
