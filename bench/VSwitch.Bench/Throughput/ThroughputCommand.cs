@@ -1,37 +1,42 @@
+using System.CommandLine;
 using System.Globalization;
-using VSwitch.Devices.Linux;
 using SwitchCommandLine = VSwitch.Commands.CommandLine;
 
 namespace VSwitch.Bench.Throughput;
 
-/// <summary>bench throughput: the grid.</summary>
+/// <summary>bench throughput: everything that is measured in memory.</summary>
 internal static class ThroughputCommand
 {
-    public static int Run(string[] args)
+    public static Command Create()
     {
-        bool isQuick = args.Contains("--quick");
-        bool json = args.Contains("--json");
-        CpuAffinity.Pin(CpuAffinity.Allowed()[^1]);
-        var bench = new ThroughputBench(isQuick);
-        var cells = new List<BenchCell>();
-        foreach (BenchCase spec in BenchPlan.Plain(isQuick))
+        var quick = new Option<bool>("--quick") { Description = "up to 1000 flows, short runs" };
+        var full = new Option<bool>("--full") { Description = "every combination, and 10 million flows: half an hour and 4 GiB" };
+        var parts = new Option<MemoryParts[]>("--parts")
         {
-            BenchCell c = bench.Measure(spec);
-            cells.Add(c);
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{c.Scenario,-4} {c.Flows,9} flows, {c.Rules} rules, {c.Order}: {c.ClocksPerPacket,7:0.0} clocks a packet ({c.Mpps:0.0} Mpps), generator {c.GeneratorClocks:0.0}, M(n) {c.YardstickClocks:0.0}, p50 {c.P50:0.0} p99 {c.P99:0.0} p99.9 {c.P999:0.0}"));
-        }
+            Description = "only these: cells, drops, connections, latency, workers, policy",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [MemoryParts.All],
+        };
+        Option<bool> json = SwitchCommandLine.JsonOption();
+        var command = new Command("throughput", "The grid, new connections, two workers, latency, changes of rules.") { quick, full, parts, json };
+        command.SetAction(parsed => Run(
+            parsed.GetValue(full) ? BenchExtent.Full : parsed.GetValue(quick) ? BenchExtent.Quick : BenchExtent.Usual,
+            parsed.GetValue(parts)!.Aggregate(MemoryParts.None, (all, part) => all | part),
+            parsed.GetValue(json)));
+        return command;
+    }
 
+    private static int Run(BenchExtent extent, MemoryParts parts, bool json)
+    {
+        BenchReport report = new MemoryBench(extent, parts, (what, share) =>
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{share,4:0%} {what}"))).Run();
         if (json)
         {
-            SwitchCommandLine.WriteJson(new BenchReport
-            {
-                Commit = BenchMachine.Commit,
-                Processor = BenchMachine.Processor,
-                TscMhz = BenchMachine.TscMhz,
-                Kernel = BenchMachine.Kernel,
-                Cells = cells,
-            });
+            SwitchCommandLine.WriteJson(report);
+        }
+        else
+        {
+            VSwitch.Commands.BenchCommand.Print(report);
         }
 
         return SwitchCommandLine.Done;

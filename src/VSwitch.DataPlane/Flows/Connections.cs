@@ -28,8 +28,8 @@ public sealed unsafe class Connections : IDisposable
         V4 = new FlowTable(budget.Capacity, isV6: false);
         V6 = new FlowTable(budget.Capacity, isV6: true);
         Paths = new PathTable(budget.Capacity);
-        HalfOpen = new HalfOpenList(2 * budget.Capacity, counters.PortCapacity);
-        _wheel = new FlowWheel(2 * budget.Capacity);
+        HalfOpen = new HalfOpenList(2 * V4.SlotCount, counters.PortCapacity);
+        _wheel = new FlowWheel(2 * V4.SlotCount);
         _quota = new HalfOpenQuota([this], 1);
         ShareAmong(_eniCount);
     }
@@ -100,17 +100,21 @@ public sealed unsafe class Connections : IDisposable
         }
 
         _lease--;
-        entry->CreatedMs = _nowMs;
+        FlowDetail* detail = table.DetailOf(entry);
+        detail->CreatedMs = _nowMs;
         HalfOpen.Add(SlotOf(table, entry), chargedPort, _budget.NextOrder());
-        if (entry->InWheel == 0)
+        if (detail->InWheel == 0)
         {
-            entry->InWheel = 1;
+            detail->InWheel = 1;
             _wheel.Add(table.NumberOf(entry) | (isV6 ? V6Bit : 0), FlowWheel.TickOf(_nowMs + HorizonMs));
         }
 
         _counters.FlowsCreated++;
         return entry;
     }
+
+    /// <summary>What is rarely asked of a connection.</summary>
+    public FlowDetail* DetailOf(FlowEntry* entry) => TableOf(entry).DetailOf(entry);
 
     /// <summary>Both ends have spoken: the entry is never evicted from here on.</summary>
     public void MarkAnswered(FlowEntry* entry)
@@ -262,11 +266,11 @@ public sealed unsafe class Connections : IDisposable
         FlowEntry* entry = table.At(number & ~V6Bit);
         if (entry->State == FlowState.Free)
         {
-            entry->InWheel = 0;
+            table.DetailOf(entry)->InWheel = 0;
         }
         else if (IsExpired(entry, _nowMs))
         {
-            entry->InWheel = 0;
+            table.DetailOf(entry)->InWheel = 0;
             Remove(entry);
         }
         else

@@ -32,12 +32,11 @@ public static class FlowKey
     {
         ulong from = ((ulong)source << 16) | sourcePort;
         ulong to = ((ulong)destination << 16) | destinationPort;
-        bool swapped = from > to;
-        ulong lower = swapped ? to : from;
-        ulong higher = swapped ? from : to;
+        ulong lower = Math.Min(from, to);
+        ulong higher = Math.Max(from, to);
         low = (lower >> 16) | ((higher >> 16) << 32);
         ports = (lower & 0xFFFF) | ((higher & 0xFFFF) << 16);
-        return swapped;
+        return from > to;
     }
 
     /// <summary>Sorts two IPv6 endpoints.</summary>

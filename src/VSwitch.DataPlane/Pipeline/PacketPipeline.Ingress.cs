@@ -108,7 +108,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         int space = eni->Vpc;
         if (port == 0)
         {
-            Eip* eip = _snapshot.Eips + _snapshot.EipByAddress.Lookup(destination, 0);
+            EipMap.Slot* eip = _snapshot.EipByAddress.Find(destination);
             space = eip->Vpc;
             destination = eip->Private;
             if (space == 0)

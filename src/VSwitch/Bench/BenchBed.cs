@@ -23,22 +23,26 @@ internal sealed unsafe class BenchBed : IDisposable
     private const long StartNs = 1_000_000_000;
     private const int SmallBuffers = 8192;
     private const int LargeBuffers = 4;
-    private const int LeaseSize = 1024;
+    private const int LargestLease = 256;
     private const int BucketCapacity = 64;
     private static readonly (ulong Low, ulong High) Secret = (0x1111, 0x2222);
     private readonly HugeMemory _frames;
     private readonly FrameSink[] _sinks;
+    private readonly SourceSplit _split;
 
     /// <summary>Makes the switch, its connections and their packets.</summary>
     /// <param name="spec">What is sent.</param>
     /// <param name="spare">Connections that the table takes besides.</param>
-    public BenchBed(BenchCase spec, int spare = 0)
+    /// <param name="split">Which worker a packet comes in on, where there are several.</param>
+    public BenchBed(BenchCase spec, int spare = 0, SourceSplit split = SourceSplit.Any)
     {
         Spec = spec;
+        _split = split;
         int capacity = Math.Max(1024, spec.Flows + (spec.Flows / 8)) + spare;
+        int lease = Math.Clamp(capacity / (16 * spec.Workers), 2, LargestLease);
         Lab = new BenchLab(spec.Scenario, spec.Rules, capacity);
         Snapshot = SnapshotCompiler.Compile(Lab.Config, Numbers);
-        Shared = new SwitchShared(Snapshot, new FlowBudget(capacity, LeaseSize), BucketCapacity, Secret);
+        Shared = new SwitchShared(Snapshot, new FlowBudget(capacity, lease), BucketCapacity, Secret);
         _sinks = [.. Enumerable.Range(0, Snapshot.PortCount).Select(port => new FrameSink(port, spec.Workers))];
         Shared.Publish(Snapshot, Devices);
         var sizes = new WorkerOptions
@@ -170,7 +174,7 @@ internal sealed unsafe class BenchBed : IDisposable
 
         if (Workers.ConnectionCount != Spec.Flows)
         {
-            throw new InvalidOperationException($"{Workers.ConnectionCount} connections, expected {Spec.Flows}");
+            throw new BenchException($"{Workers.ConnectionCount} connections, expected {Spec.Flows}");
         }
     }
 
@@ -215,17 +219,32 @@ internal sealed unsafe class BenchBed : IDisposable
                 WriteFrame(frame, group, isReply);
                 for (int w = 0; w < sources.Length; w++)
                 {
-                    int[] order = [.. Enumerable.Range(0, CountOf(group)).Where(i => (i % sources.Length) == w)];
+                    int[] order = [.. Enumerable.Range(0, CountOf(group)).Where(i => ComesInOn(group, i) == w)];
                     if (order.Length > 0)
                     {
                         Shuffle(random, order);
-                        sources[w].Add(new FrameSource(Lab.InPort(group, isReply), FrameAt(group, isReply), order, frame));
+                        int port = Lab.InPort(group, isReply);
+                        sources[w].Add(new FrameSource(port, group, isReply, FrameAt(group, isReply), order, frame));
                     }
                 }
             }
         }
 
         return [.. sources.Select(s => s.ToArray())];
+    }
+
+    /// <summary>The worker on whose source a frame is.</summary>
+    private int ComesInOn(int group, int index)
+    {
+        if (Spec.Workers == 1 || _split == SourceSplit.Any)
+        {
+            return index % Spec.Workers;
+        }
+
+        byte* frame = FrameAt(group, isReply: false) + ((long)index * FrameSource.KeptBytes);
+        byte* ip = frame + 14;
+        FlowKey.Sort(*(uint*)(ip + 12), *(uint*)(ip + 16), *(ushort*)(ip + 20), *(ushort*)(ip + 22), out ulong low, out ulong ports);
+        return Workers.Workers[0].Steering!.OwnerOf(low, ports);
     }
 
     private void Shuffle(Random random, int[] order)
@@ -246,4 +265,14 @@ internal sealed unsafe class BenchBed : IDisposable
 
         return sum;
     }
+}
+
+/// <summary>Which worker a packet comes in on.</summary>
+internal enum SourceSplit
+{
+    /// <summary>Any: with two workers half of the packets are handed over, as with devices that know no connections.</summary>
+    Any,
+
+    /// <summary>The one that owns its connection, as with devices that learn from replies where a connection belongs.</summary>
+    Owner,
 }

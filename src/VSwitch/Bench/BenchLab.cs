@@ -121,6 +121,16 @@ internal sealed class BenchLab
     /// <param name="salt">Another salt gives other rules; the one that decides stays.</param>
     public SwitchConfig WithRules(int rules, int salt) => Config with { SecurityGroups = [GroupOf(_scenario, rules, salt)] };
 
+    /// <summary>The same network with one rule of the group changed, each time another way.</summary>
+    public SwitchConfig WithOneRuleChanged(int rules, int salt)
+    {
+        SecurityGroupConfig group = GroupOf(_scenario, rules);
+        List<RuleConfig> changed = [.. group.Ingress];
+        ushort port = (ushort)(1 + salt);
+        changed[rules / 2] = changed[rules / 2] with { Ports = [new PortRange(port, port)] };
+        return Config with { SecurityGroups = [group with { Ingress = changed }] };
+    }
+
     private static int Sender(int connection) => connection % Groups * 2;
 
     private static MacAddress MacOf(int eni) => new(0x0200_0000_0100UL + (ulong)eni);

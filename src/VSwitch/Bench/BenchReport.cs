@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace VSwitch.Bench;
 
 /// <summary>What a measured packet goes through.</summary>
@@ -56,7 +54,7 @@ internal sealed record BenchCase(
 internal sealed record BenchCell(
     BenchScenario Scenario, int Flows, int Rules, int FrameBytes, BenchOrder Order, int Workers, double ClocksPerPacket,
     double GeneratorClocks, double YardstickClocks, double Mpps, double P50, double P99,
-    [property: JsonPropertyName("p999")] double P999);
+    double P999);
 
 /// <summary>One figure of the switch over TAP devices.</summary>
 /// <param name="Scenario">What the traffic goes through: l2, sg or eip.</param>
@@ -64,6 +62,50 @@ internal sealed record BenchCell(
 /// <param name="Value">The figure.</param>
 /// <param name="Unit">Its unit.</param>
 internal sealed record TapRow(string Scenario, string Metric, double Value, string Unit);
+
+/// <summary>What a new connection costs, TSC clocks by processor time, without the generator.</summary>
+/// <param name="Scenario">What its packets go through and which of them are counted.</param>
+/// <param name="Rules">Rules of the security group, in each direction.</param>
+/// <param name="TableSize">Other connections in the table.</param>
+/// <param name="ClocksPerConnection">The figure.</param>
+internal sealed record NewConnectionRow(string Scenario, int Rules, int TableSize, double ClocksPerConnection);
+
+/// <summary>Drops of a flow whose first packets were denied, beside what a forwarded packet of the same scenario costs.</summary>
+/// <param name="Flows">Denied flows.</param>
+/// <param name="Rules">Rules of the security group at the receiver; none matches.</param>
+/// <param name="ClocksPerPacket">Clocks a dropped packet, without the generator.</param>
+/// <param name="ForwardedClocks">Clocks a packet of as many established connections.</param>
+internal sealed record DropRow(int Flows, int Rules, double ClocksPerPacket, double ForwardedClocks);
+
+/// <summary>Two workers beside one, with the generator.</summary>
+/// <param name="Scenario">What the packets go through.</param>
+/// <param name="Flows">Established connections.</param>
+/// <param name="Sources">Which worker packets come in on.</param>
+/// <param name="MppsOne">One worker by the clock on the wall.</param>
+/// <param name="MppsTwo">Two workers by the clock on the wall.</param>
+/// <param name="Ratio">The second to the first.</param>
+/// <param name="ClocksOne">Clocks a packet of one worker by processor time.</param>
+/// <param name="ClocksTwo">Clocks a packet of both workers together by processor time.</param>
+internal sealed record ScalingRow(
+    BenchScenario Scenario, int Flows, SourceSplit Sources, double MppsOne, double MppsTwo, double Ratio, double ClocksOne,
+    double ClocksTwo);
+
+/// <summary>Latency added in memory at half of the highest rate, microseconds, beside the same loop without the pipeline.</summary>
+internal sealed record LatencyRow(
+    BenchScenario Scenario, int Flows, double LoadMpps, double P50, double P99, double P999,
+    double IdleP50, double IdleP99, double IdleP999);
+
+/// <summary>How long a change of rules takes until it is in force.</summary>
+/// <param name="Change">What changes.</param>
+/// <param name="Rules">Rules of the group in each direction.</param>
+/// <param name="Ms">Milliseconds by the clock on the wall.</param>
+internal sealed record PolicyRow(string Change, int Rules, double Ms);
+
+/// <summary>The longest burst of a worker, microseconds by the clock on the wall.</summary>
+/// <param name="Rules">Rules of the group that is replaced meanwhile.</param>
+/// <param name="LongestUs">While it is replaced.</param>
+/// <param name="QuietUs">Without.</param>
+internal sealed record PauseRow(int Rules, double LongestUs, double QuietUs);
 
 /// <summary>All that a run measured; the shape of <c>--json</c>.</summary>
 internal sealed record BenchReport
@@ -82,4 +124,43 @@ internal sealed record BenchReport
 
     /// <summary>The throughput grid; null when it was not asked for.</summary>
     public IReadOnlyList<BenchCell>? Cells { get; init; }
+
+    /// <summary>New connections.</summary>
+    public IReadOnlyList<NewConnectionRow>? NewConnections { get; init; }
+
+    /// <summary>Bytes a connection takes in a full table, index included.</summary>
+    public double? BytesPerConnection { get; init; }
+
+    /// <summary>Bytes allocated while packets of the grid were timed.</summary>
+    public long? AllocatedBytes { get; init; }
+
+    /// <summary>Collections meanwhile.</summary>
+    public int? Collections { get; init; }
+
+    /// <summary>Dropped packets.</summary>
+    public IReadOnlyList<DropRow>? Drops { get; init; }
+
+    /// <summary>Two workers.</summary>
+    public IReadOnlyList<ScalingRow>? Scaling { get; init; }
+
+    /// <summary>Latency in memory.</summary>
+    public IReadOnlyList<LatencyRow>? Latency { get; init; }
+
+    /// <summary>Changes of rules.</summary>
+    public IReadOnlyList<PolicyRow>? Policy { get; init; }
+
+    /// <summary>What changes of rules do to a worker.</summary>
+    public PauseRow? Pause { get; init; }
+
+    /// <summary>The switch over TAP devices.</summary>
+    public IReadOnlyList<TapRow>? Tap { get; init; }
+
+    /// <summary>A report that has no figures yet, of this build on this machine.</summary>
+    public static BenchReport OfThisMachine() => new()
+    {
+        Commit = BenchMachine.Commit,
+        Processor = BenchMachine.Processor,
+        TscMhz = BenchMachine.TscMhz,
+        Kernel = BenchMachine.Kernel,
+    };
 }

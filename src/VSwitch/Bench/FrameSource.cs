@@ -20,12 +20,16 @@ internal sealed unsafe class FrameSource : IDisposable
     private int _next;
 
     /// <param name="port">Port by which the frames come in.</param>
+    /// <param name="group">Group of connections that they belong to.</param>
+    /// <param name="isReply">Their direction.</param>
     /// <param name="memory">The kept bytes of the frames, one after another; the caller's.</param>
     /// <param name="order">Indexes of the frames in the order to give them; at least one.</param>
     /// <param name="frame">Any of the frames, whole.</param>
-    public FrameSource(int port, byte* memory, int[] order, ReadOnlySpan<byte> frame)
+    public FrameSource(int port, int group, bool isReply, byte* memory, int[] order, ReadOnlySpan<byte> frame)
     {
         Port = port;
+        Group = group;
+        IsReply = isReply;
         _frames = memory;
         _frameBytes = frame.Length;
         _rest = new HugeMemory((nuint)frame.Length);
@@ -44,8 +48,11 @@ internal sealed unsafe class FrameSource : IDisposable
     /// <summary>Port by which the frames come in.</summary>
     public int Port { get; }
 
-    /// <summary>Index of the frame that comes next.</summary>
-    public int NextFrame => ((int*)_order.Address)[_next];
+    /// <summary>Group of connections that they belong to.</summary>
+    public int Group { get; }
+
+    /// <summary>True for the direction against a connection's first packet.</summary>
+    public bool IsReply { get; }
 
     /// <summary>Fills buffers of the pool.</summary>
     /// <returns>How many: fewer than <paramref name="maxCount"/> when the pool has no more.</returns>

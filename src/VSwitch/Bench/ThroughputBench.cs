@@ -14,13 +14,41 @@ internal sealed unsafe class ThroughputBench
     private const int TurnsOfAllFlows = 4;
     private const int SampledBursts = 100_000;
     private const int SampledBurstsWhenQuick = 20_000;
+    private const int CheckedBursts = 8;
+    private const int WarmUpFlows = 64;
+    private const int WarmUpMs = 600;
     private readonly Dictionary<int, double> _yardsticks = [];
     private readonly bool _isQuick;
 
     /// <param name="isQuick">Fewer packets and runs: a figure in a second instead of five.</param>
     public ThroughputBench(bool isQuick) => _isQuick = isQuick;
 
+    /// <summary>Bytes that this thread allocated while packets were timed.</summary>
+    public long AllocatedBytes { get; private set; }
+
+    /// <summary>Collections while packets were timed.</summary>
+    public int Collections { get; private set; }
+
     private int Runs => _isQuick ? 3 : 5;
+
+    /// <summary>Runs every scenario until the code that a packet takes is compiled for good: the runtime does that in the
+    /// background, a tenth of a second after a method has been called often, or later.</summary>
+    public static void WarmUp()
+    {
+        PacketBuffer** list = stackalloc PacketBuffer*[BenchBed.Burst];
+        foreach (BenchScenario scenario in Enum.GetValues<BenchScenario>())
+        {
+            using var bed = new BenchBed(new BenchCase(scenario, WarmUpFlows));
+            var clock = Stopwatch.StartNew();
+            while (clock.ElapsedMilliseconds < WarmUpMs)
+            {
+                foreach (FrameSource source in bed.Sources[0])
+                {
+                    bed.Step(list, source);
+                }
+            }
+        }
+    }
 
     /// <summary>Measures one cell.</summary>
     public BenchCell Measure(BenchCase spec)
@@ -36,6 +64,11 @@ internal sealed unsafe class ThroughputBench
         double total = Percentiles.MedianOf(Runs, () => RunPipeline(bed, packets)) * clocksPerNs;
         double generator = Percentiles.MedianOf(Runs, () => RunGenerator(bed, packets)) * clocksPerNs;
         double[] bursts = SampleBursts(bed);
+        if (spec.Scenario != BenchScenario.Denied)
+        {
+            OutputCheck.Run(bed, CheckedBursts);
+        }
+
         double clocks = total - generator;
         return new BenchCell(
             spec.Scenario, spec.Flows, spec.Rules, spec.FrameBytes, spec.Order, spec.Workers, clocks, generator, yardstick,
@@ -44,12 +77,14 @@ internal sealed unsafe class ThroughputBench
     }
 
     /// <summary>Nanoseconds a packet, generator included; every packet must be forwarded, or none in the scenario of drops.</summary>
-    private static double RunPipeline(BenchBed bed, long packets)
+    private double RunPipeline(BenchBed bed, long packets)
     {
         PacketBuffer** list = stackalloc PacketBuffer*[BenchBed.Burst];
         bool drops = bed.Spec.Scenario == BenchScenario.Denied;
         long before = drops ? bed.Dropped : bed.Forwarded;
         long done = 0;
+        int collections = GC.CollectionCount(0);
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
         double start = ThreadClock.NowNs();
         while (done < packets)
         {
@@ -60,9 +95,11 @@ internal sealed unsafe class ThroughputBench
         }
 
         double ns = ThreadClock.NowNs() - start;
+        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
+        Collections += GC.CollectionCount(0) - collections;
         long counted = (drops ? bed.Dropped : bed.Forwarded) - before;
         return counted == done ? ns / done
-            : throw new InvalidOperationException($"{counted} of {done} packets were {(drops ? "dropped" : "forwarded")}");
+            : throw new BenchException($"{counted} of {done} packets were {(drops ? "dropped" : "forwarded")}");
     }
 
     private static double RunGenerator(BenchBed bed, long packets)

@@ -64,7 +64,23 @@ internal static class CommandLine
         return result.Config;
     }
 
-    public static void WriteJson(object value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+    public static void WriteJson(object value) => Console.Out.WriteLine(ToJson(value));
+
+    public static string ToJson(object value) => JsonSerializer.Serialize(value, Json);
+
+    /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
+    /// <exception cref="IOException">The text is no such document.</exception>
+    public static T ReadJson<T>(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, Json) ?? throw new IOException("the document is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new IOException($"not the document that was expected: {e.Message}", e);
+        }
+    }
 
     public static Argument<string> ConfigArgument() => new("CONFIG") { Description = "the configuration file (YAML or JSON)" };
 
