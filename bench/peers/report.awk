@@ -24,10 +24,14 @@ BEGIN {
     # The specification's table over TAP (performance.md): what must be reached is a multiple of Open vSwitch over TAP in the same
     # run. Targets that no peer of this run can give are that table's figures, of the same kind of machine: VPP 26.06 over
     # AF_PACKET for TCP, Open vSwitch over AF_XDP without offload and for small frames.
-    must["tcp_gbps"] = 8; must["plain_gbps"] = 1.5; must["udp_kpps"] = 2; must["connections_per_s"] = 1.5; must["rtt_p50_us"] = 1
+    must["tcp_gbps"] = 8; must["plain_gbps"] = 1.5; must["udp_kpps"] = must["udp_flood_kpps"] = 2
+    must["connections_per_s"] = 1.5; must["rtt_p50_us"] = 1
     target["tcp_gbps", "l2"] = target["tcp_gbps", "sg"] = target["tcp_gbps", "eip"] = 13
     target["plain_gbps", "l2"] = 2.5; target["plain_gbps", "sg"] = 2.3; target["plain_gbps", "eip"] = 1.8
-    target["udp_kpps", "l2"] = 307; target["udp_kpps", "sg"] = 250; target["udp_kpps", "eip"] = 270
+    # That table counted what was delivered under a flood; the rate with next to no loss is held to the same.
+    target["udp_flood_kpps", "l2"] = target["udp_kpps", "l2"] = 307
+    target["udp_flood_kpps", "sg"] = target["udp_kpps", "sg"] = 250
+    target["udp_flood_kpps", "eip"] = target["udp_kpps", "eip"] = 270
     target["rtt_p50_us", "l2"] = target["rtt_p50_us", "sg"] = target["rtt_p50_us", "eip"] = 40
     relayShare = 0.9
 }

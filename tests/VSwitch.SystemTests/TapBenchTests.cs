@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text.Json;
 using VSwitch.Bench;
 using VSwitch.Lab;
 using Xunit;
@@ -7,6 +9,9 @@ namespace VSwitch.SystemTests;
 /// <summary>The bench over TAPs: that it measures something and leaves nothing. How fast it is, it must not say here.</summary>
 public sealed class TapBenchTests
 {
+    private const int LimitMs = 180_000;
+    private const int Interrupt = 2;
+
     private static readonly string[] Metrics =
     [
         "TCP, one stream", "UDP, 64-byte frames, at most 0.5 % lost", "TCP connections opened and closed", "UDP round trip, median",
@@ -14,21 +19,38 @@ public sealed class TapBenchTests
     ];
 
     [RootFact]
-    public void It_measures_every_scenario_tells_what_it_does_and_leaves_nothing()
+    public void The_command_gives_every_row_and_leaves_nothing()
     {
-        var told = new List<double>();
-        IReadOnlyList<TapRow> rows = new TapBench(isQuick: true, (what, share) =>
-        {
-            Assert.NotEmpty(what);
-            told.Add(share);
-        }).Run();
-
+        using Process process = Start("bench", "--tap", "--quick", "--json");
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(LimitMs), "it ends");
+        Assert.True(process.ExitCode == 0, error.Result);
+        using var report = JsonDocument.Parse(output.Result);
+        JsonElement[] rows = [.. report.RootElement.GetProperty("tap").EnumerateArray()];
         Assert.Equal(
             from scenario in (string[])["l2", "sg", "eip"] from metric in Metrics select (scenario, metric),
-            rows.Select(r => (r.Scenario, r.Metric)));
-        Assert.All(rows, r => Assert.True(r.Value > 0, $"{r.Scenario}, {r.Metric}: {r.Value} {r.Unit}"));
-        Assert.Equal(told.Order(), told);
-        Assert.All(told, share => Assert.InRange(share, 0, 1));
+            rows.Select(r => (r.GetProperty("scenario").GetString()!, r.GetProperty("metric").GetString()!)));
+        Assert.All(rows, r =>
+        {
+            Assert.True(r.GetProperty("value").GetDouble() > 0, r.ToString());
+            Assert.NotEmpty(r.GetProperty("unit").GetString()!);
+        });
+        AssertNothingStays();
+    }
+
+    [RootFact]
+    public void Interrupted_it_ends_with_130_and_leaves_nothing()
+    {
+        using Process process = Start("bench", "--tap", "--json");
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        bool made = SpinWait.SpinUntil(() => LabRunner.Exists("vswb-server") || process.HasExited, LimitMs);
+        Assert.True(made && !process.HasExited, "its namespaces are made");
+        LabSwitch.Signal(process.Id, Interrupt);
+        Assert.True(process.WaitForExit(LimitMs), "it ends");
+        Assert.True(process.ExitCode == 130, error.Result);
+        Assert.Empty(output.Result);
         AssertNothingStays();
     }
 
@@ -50,6 +72,13 @@ public sealed class TapBenchTests
 
         AssertNothingStays();
     }
+
+    private static Process Start(params string[] words) => Process.Start(
+        new ProcessStartInfo("dotnet", [typeof(TapBench).Assembly.Location, .. words])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
 
     private static void AssertNothingStays()
     {

@@ -31,9 +31,17 @@ internal sealed class TapBench
         using PosixSignalRegistration interrupt = EndOn(PosixSignal.SIGINT, stop);
         using PosixSignalRegistration terminate = EndOn(PosixSignal.SIGTERM, stop);
         var rows = new List<TapRow>();
-        for (int i = 0; i < Scenarios.Length; i++)
+        try
         {
-            Measure(Scenarios[i], i, rows, stop.Token);
+            for (int i = 0; i < Scenarios.Length; i++)
+            {
+                Measure(Scenarios[i], i, rows, stop.Token);
+            }
+        }
+        catch (IOException e) when (stop.IsCancellationRequested)
+        {
+            // Ctrl-C reaches the programs that make namespaces, too: that they failed is then no news.
+            throw new OperationCanceledException(e.Message, e, stop.Token);
         }
 
         return rows;
