@@ -39,9 +39,10 @@ public unsafe class RingBench : IDisposable
         var list = (PacketBuffer**)_list.Address;
         for (int i = 0; i < Burst; i++)
         {
-            _ring.TryPush(list[i]);
+            _ring.TryStage(list[i]);
         }
 
+        _ring.Publish();
         return _ring.Pop(list + Burst, Burst);
     }
 }
