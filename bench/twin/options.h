@@ -1,0 +1,25 @@
+// What the experiments vary. The defaults are what src/VSwitch.DataPlane does; `make variants` builds the others.
+#ifndef TWIN_OPTIONS_H
+#define TWIN_OPTIONS_H
+
+// Packets that go through the stages together.
+#ifndef STAGE_BURST
+#define STAGE_BURST 16
+#endif
+
+// Bytes of a connection's entry: 128 = two lines side by side, 64 = the rare half in an array of its own.
+#ifndef ENTRY_BYTES
+#define ENTRY_BYTES 128
+#endif
+
+// Huge pages: 1 = madvise for what is 2 MiB or more, as HugeMemory does; 0 = never.
+#ifndef HUGE_PAGES
+#define HUGE_PAGES 1
+#endif
+
+// Prefetch of an entry for writing (prefetchw) instead of for reading.
+#ifndef PREFETCH_WRITE
+#define PREFETCH_WRITE 0
+#endif
+
+#endif
