@@ -15,6 +15,7 @@ void flow_table_init(struct flow_table *table, int capacity)
 {
     uint32_t buckets = ((uint32_t)capacity + ENTRIES_PER_BUCKET - 1) / ENTRIES_PER_BUCKET;
     table->bucket_count = buckets < 2 ? 2 : buckets;
+    capacity = (capacity + 63) & ~63;
     table->entries = huge_map((size_t)capacity * ENTRY_BYTES);
     table->buckets = huge_map((size_t)table->bucket_count * BUCKET_BYTES);
     table->colds = ENTRY_BYTES == 128 ? NULL : huge_map((size_t)capacity * sizeof(struct flow_cold));
@@ -53,14 +54,21 @@ static bool index_add(struct flow_table *table, uint32_t hash, int number)
     return false;
 }
 
+// The n-th number to hand out: a permutation inside each aligned block of 64, different from block to block.
+static int number_at(int n)
+{
+    return SCATTER ? (int)((uint32_t)n ^ (((uint32_t)n >> 6) * 0x9E3779B1u) >> 26) : n;
+}
+
 struct flow_entry *flow_table_add(struct flow_table *table, uint64_t low, uint64_t high, uint32_t hash)
 {
-    if (!index_add(table, hash, table->used)) {
+    int number = number_at(table->used++);
+    if (!index_add(table, hash, number)) {
         fprintf(stderr, "the table is full\n");
         exit(1);
     }
 
-    struct flow_entry *entry = table->entries + table->used++;
+    struct flow_entry *entry = table->entries + number;
     entry->key_low = low;
     entry->key_high = high;
     flow_cold_of(table, entry)->hash = hash;

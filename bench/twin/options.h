@@ -12,6 +12,12 @@
 #define ENTRY_BYTES 128
 #endif
 
+// Numbers of entries: 1 = handed out scattered inside each block of 64, so that connections made in a pattern (every 16th is one port's)
+// do not all fall into the same cache sets; 0 = in order.
+#ifndef SCATTER
+#define SCATTER 0
+#endif
+
 // Huge pages: 1 = madvise for what is 2 MiB or more, as HugeMemory does; 0 = never.
 #ifndef HUGE_PAGES
 #define HUGE_PAGES 1
