@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "options.h"
 
 static inline uint16_t checksum_fold(uint32_t sum)
 {
@@ -36,8 +37,13 @@ static inline uint16_t checksum_apply(uint16_t checksum, uint16_t delta)
 static inline bool checksum_is_ip4_valid(const uint8_t *ip)
 {
     uint64_t sum = ((uint64_t)load32(ip) + load32(ip + 4)) + ((uint64_t)load32(ip + 8) + load32(ip + 12)) + load32(ip + 16);
+#if SUM_BY_PRODUCT
+    // It sums to all ones when 65535 divides it, for it is not 0: the product with the inverse modulo 2^64 is then a small number.
+    return 0 - sum * 0x0001000100010001u <= 0x0001000100010001u;
+#else
     sum = (sum & 0xFFFF) + (sum >> 16);
     return (sum & 0xFFFF) + (sum >> 16) == 0xFFFF;
+#endif
 }
 
 #endif

@@ -154,6 +154,14 @@ static inline uint32_t flow_hash(uint64_t low, uint64_t high, uint64_t secret_lo
 static inline bool flow_sort(
     uint32_t source, uint32_t destination, uint32_t source_port, uint32_t destination_port, uint64_t *low, uint64_t *ports)
 {
+#if SORT_BY_TURN
+    uint64_t addresses = source | (uint64_t)destination << 32;
+    uint64_t turned = addresses << 32 | addresses >> 32;
+    uint32_t both = source_port | destination_port << 16;
+    bool swapped = turned > addresses || (turned == addresses && source_port > destination_port);
+    *low = swapped ? turned : addresses;
+    *ports = swapped ? (both << 16 | both >> 16) : both;
+#else
     uint64_t from = ((uint64_t)source << 16) | source_port;
     uint64_t to = ((uint64_t)destination << 16) | destination_port;
     bool swapped = from > to;
@@ -161,6 +169,7 @@ static inline bool flow_sort(
     uint64_t higher = swapped ? from : to;
     *low = (lower >> 16) | ((higher >> 16) << 32);
     *ports = (lower & 0xFFFF) | ((higher & 0xFFFF) << 16);
+#endif
     return swapped;
 }
 

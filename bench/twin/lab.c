@@ -295,7 +295,7 @@ void lab_init(struct lab *lab, const char *scenario, int flows, bool shuffled)
     pipeline->timeout_ms[STATE_UDP_STREAM] = 180000;
     int capacity = flows + flows / 8;
     flow_table_init(&pipeline->table, capacity < 1024 ? 1024 : capacity);
-    pipeline->live = huge_map(MAX_BURST * sizeof(struct packet *));
+    pipeline->live = huge_map(MAX_BURST * sizeof *pipeline->live);
     pipeline->egress.queues = huge_map(MAX_PORTS * sizeof(struct egress_queue));
     init_ports(pipeline);
     lab->sink.device = plain_device;

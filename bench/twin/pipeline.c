@@ -18,6 +18,36 @@ static const uint32_t traffic_bytes_mask = (1u << TRAFFIC_BYTES_BITS) - 1;
 static const uint32_t carry_at_bytes = 0x3E0000;
 static const uint32_t carry_at_packets = 1000u << TRAFFIC_BYTES_BITS;
 
+static inline struct work *live_at(const struct pipeline *self, int i)
+{
+#if WORK_ITEMS
+    return self->live + i;
+#else
+    return self->live[i];
+#endif
+}
+
+static inline struct packet *packet_of(struct work *work)
+{
+#if WORK_ITEMS
+    return work->packet;
+#else
+    return work;
+#endif
+}
+
+// The place of the next packet to live.
+static inline struct work *next_live(struct pipeline *self, struct packet *p)
+{
+#if WORK_ITEMS
+    self->live[self->live_count].packet = p;
+    return self->live + self->live_count;
+#else
+    self->live[self->live_count] = p;
+    return p;
+#endif
+}
+
 // Whatever is not an established connection's plain packet: the switch admits, answers or refuses it; the twin drops it, and the
 // measurement fails because not every packet was forwarded.
 static __attribute__((noinline)) void drop(struct pipeline *self, struct packet *p)
@@ -82,25 +112,26 @@ static int eip_of_private(const struct pipeline *self, int port, uint32_t addres
     return 0;
 }
 
-// The canonical inside tuple of the packet.
-static inline void key4(struct pipeline *self, struct packet *p, const struct eni *eni, int port)
+// The canonical inside tuple of the packet; asks for the index line of its hash.
+static inline void key4(struct pipeline *self, struct packet *p, struct work *work, const struct eni *eni, int port)
 {
     const uint8_t *ip = p->data + ETHERNET_BYTES;
     uint32_t ports = load32(p->data + PLAIN_L4_OFFSET);
     uint32_t source = load32(ip + 12);
     uint32_t destination = load32(ip + 16);
     uint32_t space = eni->vpc;
+    uint8_t flags = p->flags;
     if (port == 0) {
         const struct eip *eip = self->eips + map_lookup(&self->eip_by_address, destination, 0);
         space = eip->vpc;
         destination = eip->private_address;
         if (space == 0) {
-            p->flags |= FLAG_NO_KEY;
+            flags |= FLAG_NO_KEY;
         }
     } else if (eip_of(self, destination) != 0 && (load64(p->data) & mac_mask) == self->gateway_mac) {
         int from = eip_of_private(self, port, source);
         if (from != 0) {
-            p->flags |= FLAG_HAIRPIN;
+            flags |= FLAG_HAIRPIN;
             space = 0;
             source = self->eips[from].address;
         }
@@ -110,19 +141,14 @@ static inline void key4(struct pipeline *self, struct packet *p, const struct en
     uint64_t ports_key;
     bool swapped = flow_sort(source, destination, ports & 0xFFFF, ports >> 16, &low, &ports_key);
     uint64_t high = ports_key | flow_space(space, p->protocol, 0);
-    p->flags |= swapped ? FLAG_SWAPPED : 0;
-    p->key_low = low;
-    p->key_high = high;
-    p->hash = flow_hash(low, high, self->secret_low, self->secret_high);
+    p->flags = flags | (swapped ? FLAG_SWAPPED : 0);
+    work->key_low = low;
+    work->key_high = high;
+    work->hash = flow_hash(low, high, self->secret_low, self->secret_high);
+    _mm_prefetch((const char *)bucket_home(&self->table, work->hash), _MM_HINT_T0);
 }
 
-static inline void add_live(struct pipeline *self, struct packet *p)
-{
-    _mm_prefetch((const char *)bucket_home(&self->table, p->hash), _MM_HINT_T0);
-    self->live[self->live_count++] = p;
-}
-
-// 1. Parse, 2. Key: asks for the index line of each packet.
+// 1. Parse, 2. Key.
 static __attribute__((noinline)) void prepare(struct pipeline *self, struct packet **packets, int count, int port)
 {
     const struct eni *eni = self->enis + port;
@@ -137,8 +163,8 @@ static __attribute__((noinline)) void prepare(struct pipeline *self, struct pack
         p->in_port = (uint16_t)port;
         bytes += p->length;
         if (is_known && try_parse_plain(p) && is_from_sender(p, eni, port)) {
-            key4(self, p, eni, port);
-            add_live(self, p);
+            key4(self, p, next_live(self, p), eni, port);
+            self->live_count++;
         } else {
             drop(self, p);
         }
@@ -152,9 +178,9 @@ static __attribute__((noinline)) void prepare(struct pipeline *self, struct pack
 static __attribute__((noinline)) void probe(struct pipeline *self, int count)
 {
     for (int i = 0; i < count; i++) {
-        struct packet *p = self->live[i];
-        int guess = flow_guess(&self->table, p->hash);
-        p->candidate = guess;
+        struct work *work = live_at(self, i);
+        int guess = flow_guess(&self->table, work->hash);
+        work->candidate = guess;
         if (guess >= 0) {
             flow_prefetch(&self->table, guess);
         }
@@ -290,7 +316,44 @@ static inline void rewrite(struct packet *p, const struct flow_action *action)
     }
 }
 
-// Gives a port's packets to its device, counts and frees them.
+// Counts packets that a port's device took, and frees them.
+static inline void count_and_free(struct pipeline *self, struct port_counters *to, struct packet **packets, int sent)
+{
+#if COUNT_PER_FLUSH
+    int64_t bytes = 0;
+    int64_t generated = 0;
+    for (int i = 0; i < sent; i++) {
+        struct packet *p = packets[i];
+        bytes += p->length;
+        if ((p->flags & FLAG_GENERATED) != 0) {
+            generated++;
+        } else {
+            self->ports[p->in_port].forwarded++;
+        }
+
+        pool_return(self->pool, p);
+    }
+
+    to->sent_packets += sent;
+    to->sent_bytes += bytes;
+    to->generated += generated;
+#else
+    for (int i = 0; i < sent; i++) {
+        struct packet *p = packets[i];
+        to->sent_packets++;
+        to->sent_bytes += p->length;
+        if ((p->flags & FLAG_GENERATED) != 0) {
+            to->generated++;
+        } else {
+            self->ports[p->in_port].forwarded++;
+        }
+
+        pool_return(self->pool, p);
+    }
+#endif
+}
+
+// Gives a port's packets to its device.
 static __attribute__((noinline)) void flush_port(struct pipeline *self, int port)
 {
     struct egress_queue *queue = self->egress.queues + port;
@@ -302,20 +365,7 @@ static __attribute__((noinline)) void flush_port(struct pipeline *self, int port
     struct device *device = self->devices[port];
     queue->has_long = 0;
     int sent = device->transmit(device, self->egress.transmit_queue % device->queue_count, queue->packets, count);
-    struct port_counters *to = self->ports + port;
-    for (int i = 0; i < sent; i++) {
-        struct packet *p = queue->packets[i];
-        to->sent_packets++;
-        to->sent_bytes += p->length;
-        if ((p->flags & FLAG_GENERATED) != 0) {
-            to->generated++;
-        } else {
-            self->ports[p->in_port].forwarded++;
-        }
-
-        pool_return(self->pool, p);
-    }
-
+    count_and_free(self, self->ports + port, queue->packets, sent);
     for (int i = sent; i < count; i++) {
         drop(self, queue->packets[i]);
     }
@@ -339,6 +389,13 @@ static inline void enqueue(struct pipeline *self, struct packet *p, int port)
     }
 }
 
+// The end of a packet whose way is cut short to measure what lies before.
+static inline void finish_early(struct pipeline *self, struct packet *p)
+{
+    self->ports[p->in_port].forwarded++;
+    pool_return(self->pool, p);
+}
+
 static inline bool try_hit(struct pipeline *self, struct packet *p, struct flow_entry *entry)
 {
     const struct flow_action *action = self->table.actions + 2 * (int64_t)entry->path + direction_of(p);
@@ -348,8 +405,16 @@ static inline bool try_hit(struct pipeline *self, struct packet *p, struct flow_
     }
 
     count_traffic(self, p, entry);
-    rewrite(p, action);
-    enqueue(self, p, action->out_port);
+    if (LAST_STAGE >= 4) {
+        rewrite(p, action);
+    }
+
+    if (LAST_STAGE >= 5) {
+        enqueue(self, p, action->out_port);
+    } else {
+        finish_early(self, p);
+    }
+
     return true;
 }
 
@@ -357,15 +422,16 @@ static inline bool try_hit(struct pipeline *self, struct packet *p, struct flow_
 static __attribute__((noinline)) void run_flows4(struct pipeline *self, int count)
 {
     for (int i = 0; i < count; i++) {
-        struct packet *p = self->live[i];
+        struct work *work = live_at(self, i);
+        struct packet *p = packet_of(work);
         struct flow_entry *entry = NULL;
-        if (p->candidate >= 0) {
-            entry = self->table.entries + p->candidate;
-            entry = entry->key_low == p->key_low && entry->key_high == p->key_high ? entry : NULL;
+        if (work->candidate >= 0) {
+            entry = self->table.entries + work->candidate;
+            entry = entry->key_low == work->key_low && entry->key_high == work->key_high ? entry : NULL;
         }
 
         if (entry == NULL) {
-            entry = flow_table_find(&self->table, p->key_low, p->key_high, p->hash);
+            entry = flow_table_find(&self->table, work->key_low, work->key_high, work->hash);
         }
 
         if (entry == NULL || !try_hit(self, p, entry)) {
@@ -384,10 +450,29 @@ void pipeline_process(struct pipeline *self, struct packet **packets, int count,
 {
     self->burst_count++;
     self->burst_packets += count;
+    if (LAST_STAGE == 0) {
+        for (int i = 0; i < count; i++) {
+            packets[i]->in_port = (uint16_t)port;
+            finish_early(self, packets[i]);
+        }
+
+        return;
+    }
+
     for (int i = 0; i < count; i += STAGE_BURST) {
         prepare(self, packets + i, count - i < STAGE_BURST ? count - i : STAGE_BURST, port);
-        probe(self, self->live_count);
-        run_flows4(self, self->live_count);
+        if (LAST_STAGE >= 2) {
+            probe(self, self->live_count);
+        }
+
+        if (LAST_STAGE >= 3) {
+            run_flows4(self, self->live_count);
+        } else {
+            for (int k = 0; k < self->live_count; k++) {
+                finish_early(self, packet_of(live_at(self, k)));
+            }
+        }
+
         self->live_count = 0;
     }
 }

@@ -63,6 +63,18 @@ struct egress_queues {
     int transmit_queue;
 };
 
+// A packet between the stages, with its key: in an array of its own or in the descriptor.
+#if WORK_ITEMS
+struct work {
+    struct packet *packet;
+    uint64_t key_low, key_high;
+    uint32_t hash;
+    int32_t candidate;
+};
+#else
+#define work packet
+#endif
+
 struct pipeline {
     struct pool *pool;
     struct flow_table table;
@@ -72,7 +84,11 @@ struct pipeline {
     struct device **devices;
     struct port_counters *ports;
     struct egress_queues egress;
+#if WORK_ITEMS
+    struct work *live;
+#else
     struct packet **live;
+#endif
     int live_count;
     int port_count;
     uint64_t secret_low, secret_high, gateway_mac;
