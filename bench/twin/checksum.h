@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "bytes.h"
-#include "options.h"
 
 static inline uint16_t checksum_fold(uint32_t sum)
 {
@@ -26,24 +25,19 @@ static inline uint16_t checksum_delta(uint32_t old_raw, uint32_t new_raw)
     return checksum_fold(checksum_fold(~old_raw) + (uint32_t)checksum_fold(new_raw));
 }
 
-// RFC 1624 equation 3: HC' = ~(~HC + delta).
+// RFC 1624 equation 3, HC' = ~(~HC + delta), as HC - delta with the borrow brought around.
 static inline uint16_t checksum_apply(uint16_t checksum, uint16_t delta)
 {
-    uint32_t sum = (uint32_t)(uint16_t)~checksum + delta;
-    return (uint16_t)~((sum & 0xFFFF) + (sum >> 16));
+    int32_t difference = checksum - delta;
+    return (uint16_t)(difference + (difference >> 31));
 }
 
 // True when an IPv4 header of 20 bytes sums to all ones.
 static inline bool checksum_is_ip4_valid(const uint8_t *ip)
 {
     uint64_t sum = ((uint64_t)load32(ip) + load32(ip + 4)) + ((uint64_t)load32(ip + 8) + load32(ip + 12)) + load32(ip + 16);
-#if SUM_BY_PRODUCT
-    // It sums to all ones when 65535 divides it, for it is not 0: the product with the inverse modulo 2^64 is then a small number.
-    return 0 - sum * 0x0001000100010001u <= 0x0001000100010001u;
-#else
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return (sum & 0xFFFF) + (sum >> 16) == 0xFFFF;
-#endif
+    // It sums to all ones when it is a multiple of 65535 and not 0: one product with the inverse modulo 2^64 tells.
+    return sum * 0xFFFEFFFEFFFEFFFFu - 1 < UINT64_MAX / 65535;
 }
 
 #endif

@@ -64,9 +64,9 @@ _Static_assert(sizeof(struct flow_entry) == ENTRY_BYTES, "an entry is whole line
 
 // What happens to the packets of one direction of a connection, shared by all that take the same way.
 struct flow_action {
-    uint64_t expected_mac, mac_bytes;
+    uint64_t arrival, mac_bytes;
     uint32_t mac_bytes_end, generation, source_xor, destination_xor;
-    uint16_t ip_delta, l4_delta, in_port, out_port, mtu;
+    uint16_t ip_delta, l4_delta, plain_bytes, out_port, mtu;
     uint8_t ttl_decrement, translates;
     int32_t out_bucket, in_bucket;
     uint32_t policy_version;
@@ -74,6 +74,9 @@ struct flow_action {
 };
 
 _Static_assert(sizeof(struct flow_action) == 64, "an action is one line");
+
+// The word of a packet with that destination MAC (raw, low 48 bits; the rest is ignored) and port.
+static inline uint64_t action_arrival(uint64_t mac, int port) { return mac << 16 | (uint32_t)port; }
 
 struct flow_table {
     struct bucket *buckets;
@@ -150,26 +153,19 @@ static inline uint32_t flow_hash(uint64_t low, uint64_t high, uint64_t secret_lo
     return (uint32_t)(mixed >> 32);
 }
 
-// Sorts two endpoints into a key; true when the source is the higher one. Addresses and ports raw.
-static inline bool flow_sort(
-    uint32_t source, uint32_t destination, uint32_t source_port, uint32_t destination_port, uint64_t *low, uint64_t *ports)
+// Sorts two endpoints into a key, without a branch that the traffic decides; 1 when the source is the higher one.
+// `addresses`: source (low half) and destination, raw; `ports` the same. They become the key's low half and ports.
+static inline uint32_t flow_sort(uint64_t *addresses, uint32_t *ports)
 {
-#if SORT_BY_TURN
-    uint64_t addresses = source | (uint64_t)destination << 32;
-    uint64_t turned = addresses << 32 | addresses >> 32;
-    uint32_t both = source_port | destination_port << 16;
-    bool swapped = turned > addresses || (turned == addresses && source_port > destination_port);
-    *low = swapped ? turned : addresses;
-    *ports = swapped ? (both << 16 | both >> 16) : both;
-#else
-    uint64_t from = ((uint64_t)source << 16) | source_port;
-    uint64_t to = ((uint64_t)destination << 16) | destination_port;
-    bool swapped = from > to;
-    uint64_t lower = swapped ? to : from;
-    uint64_t higher = swapped ? from : to;
-    *low = (lower >> 16) | ((higher >> 16) << 32);
-    *ports = (lower & 0xFFFF) | ((higher & 0xFFFF) << 16);
-#endif
+    uint64_t turned = *addresses << 32 | *addresses >> 32;
+    uint32_t turned_ports = *ports << 16 | *ports >> 16;
+    uint32_t swapped = turned > *addresses;
+    if (turned == *addresses) {
+        swapped = turned_ports > *ports;
+    }
+
+    *addresses ^= (*addresses ^ turned) & (0 - (uint64_t)swapped);
+    *ports ^= (*ports ^ turned_ports) & (0 - swapped);
     return swapped;
 }
 

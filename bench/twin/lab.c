@@ -141,7 +141,7 @@ static void init_ports(struct pipeline *pipeline)
     pipeline->eips = huge_map(sizeof(struct eip) * MAX_PORTS);
     pipeline->ports = huge_map(sizeof(struct port_counters) * MAX_PORTS);
     pipeline->devices = huge_map(sizeof(struct device *) * MAX_PORTS);
-    map_init(&pipeline->eip_by_address, ENIS);
+    eip_map_init(&pipeline->eip_by_address, ENIS);
     pipeline->enis[0] = (struct eni){.mac = mac_raw(internet_mac_number), .mtu = MTU, .flags = ENI_EXISTS};
     for (int i = 0; i < ENIS; i++) {
         uint32_t private_raw = __builtin_bswap32(eni_address(i));
@@ -153,7 +153,7 @@ static void init_ports(struct pipeline *pipeline)
             .address = __builtin_bswap32(eip_address(i)), .private_address = private_raw, .port = (uint16_t)(i + 1),
             .vpc = VPC, .out_bucket = -1, .in_bucket = -1,
         };
-        map_add(&pipeline->eip_by_address, __builtin_bswap32(eip_address(i)), i + 1);
+        eip_map_add(&pipeline->eip_by_address, pipeline->eips + i + 1, i + 1);
     }
 
     pipeline->lowest_eip = eip_address(0);
@@ -170,9 +170,9 @@ static struct flow_action action_of(const struct pipeline *pipeline, int in, int
     uint64_t to = out == 0 ? mac_raw(outside_mac) : pipeline->enis[out].mac;
     uint64_t from = out == 0 ? pipeline->enis[0].mac : pipeline->gateway_mac;
     struct flow_action action = {
-        .expected_mac = in == 0 ? pipeline->enis[0].mac : pipeline->gateway_mac,
+        .arrival = action_arrival(in == 0 ? pipeline->enis[0].mac : pipeline->gateway_mac, in),
         .mac_bytes = to | from << 48, .mac_bytes_end = (uint32_t)(from >> 16), .generation = pipeline->generation,
-        .in_port = (uint16_t)in, .out_port = (uint16_t)out, .mtu = MTU, .ttl_decrement = 1, .out_bucket = -1, .in_bucket = -1,
+        .plain_bytes = MTU, .out_port = (uint16_t)out, .mtu = MTU, .ttl_decrement = 1, .out_bucket = -1, .in_bucket = -1,
         .policy_version = 1,
     };
     if (source_eip != 0) {
@@ -193,12 +193,10 @@ static struct flow_action action_of(const struct pipeline *pipeline, int in, int
 // An entry as the handshake leaves it.
 static void add_connection(struct pipeline *pipeline, const struct ends *e, int from, int to, int eip)
 {
-    uint64_t low;
-    uint64_t high;
-    bool swapped = flow_sort(
-        __builtin_bswap32(e->source), __builtin_bswap32(e->destination), __builtin_bswap16(e->source_port),
-        __builtin_bswap16(e->destination_port), &low, &high);
-    high |= flow_space(VPC, PROTOCOL_TCP, 0);
+    uint64_t low = __builtin_bswap32(e->source) | (uint64_t)__builtin_bswap32(e->destination) << 32;
+    uint32_t ports = __builtin_bswap16(e->source_port) | (uint32_t)__builtin_bswap16(e->destination_port) << 16;
+    bool swapped = flow_sort(&low, &ports) != 0;
+    uint64_t high = ports | flow_space(VPC, PROTOCOL_TCP, 0);
     uint32_t hash = flow_hash(low, high, pipeline->secret_low, pipeline->secret_high);
     struct flow_entry *entry = flow_table_add(&pipeline->table, low, high, hash);
     struct flow_action forward = action_of(pipeline, from, to, eip, 0);

@@ -11,7 +11,7 @@ static const size_t huge_page_bytes = 2u << 20;
 
 void *huge_map(size_t bytes)
 {
-    size_t alignment = bytes >= huge_page_bytes ? huge_page_bytes : 4096;
+    size_t alignment = bytes >= huge_page_bytes / 4 ? huge_page_bytes : 4096;
     size_t length = (bytes + alignment - 1) & ~(alignment - 1);
     size_t mapped = length + (alignment == huge_page_bytes ? huge_page_bytes : 0);
     char *at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -77,6 +77,22 @@ static inline void pool_return(struct pool *pool, struct packet *p)
     }
 }
 
+// Takes back buffers of this pool, all small; owner and size lie side by side.
+static inline void pool_take_back(struct pool *pool, struct packet **packets, int count)
+{
+    struct packet **free = pool->free;
+    int free_count = pool->free_count;
+    for (int i = 0; i < count; i++) {
+        uint16_t owner;
+        __builtin_memcpy(&owner, &packets[i]->owner_worker, sizeof owner);
+        if (owner == (uint8_t)pool->worker) {
+            free[free_count++] = packets[i];
+        }
+    }
+
+    pool->free_count = free_count;
+}
+
 // What takes and gives bursts; reached through a pointer, as C# reaches a device through its interface.
 struct device {
     int (*receive)(struct device *self, struct pool *pool, struct packet **packets, int max);

@@ -3,6 +3,7 @@
 #include "bytes.h"
 #include "checksum.h"
 #include "memory.h"
+#include "parse.h"
 
 enum { PREFETCH_AHEAD = 4 };
 
@@ -15,8 +16,7 @@ static const uint32_t plain_header_mask = 0x17F0;
 static const uint32_t nop_nop_timestamps = 0x0A080101;
 static const uint32_t least_ack_window = 66000;
 static const uint32_t traffic_bytes_mask = (1u << TRAFFIC_BYTES_BITS) - 1;
-static const uint32_t carry_at_bytes = 0x3E0000;
-static const uint32_t carry_at_packets = 1000u << TRAFFIC_BYTES_BITS;
+static const uint32_t carry_bits = 1u << (TRAFFIC_BYTES_BITS - 1) | 1u << 31;
 
 static inline struct work *live_at(const struct pipeline *self, int i)
 {
@@ -56,38 +56,6 @@ static __attribute__((noinline)) void drop(struct pipeline *self, struct packet 
     pool_return(self->pool, p);
 }
 
-static inline bool is_udp_length_valid(const uint8_t *udp, int available)
-{
-    int length = big16(udp + 4);
-    return length >= 8 && length <= available;
-}
-
-// A whole TCP or UDP packet over IPv4 without options.
-static inline bool try_parse_plain(struct packet *p)
-{
-    const uint8_t *frame = p->data;
-    const uint8_t *ip = frame + ETHERNET_BYTES;
-    if (p->length < ETHERNET_BYTES + 20 + 8 || load16(frame + 12) != 0x0008 || *ip != 0x45) {
-        return false;
-    }
-
-    int total = big16(ip + 2);
-    uint8_t protocol = ip[9];
-    const uint8_t *l4 = ip + 20;
-    bool is_whole = (load16(ip + 6) & 0xFF3F) == 0 && total <= p->length - ETHERNET_BYTES;
-    if (!is_whole || !checksum_is_ip4_valid(ip) ||
-        !(protocol == PROTOCOL_TCP ? total >= 40 && l4[12] >= 0x50 && 20 + (l4[12] >> 4) * 4 <= total
-                                   : protocol == PROTOCOL_UDP && total >= 28 && is_udp_length_valid(l4, total - 20))) {
-        return false;
-    }
-
-    p->l3_offset = ETHERNET_BYTES;
-    p->l4_offset = PLAIN_L4_OFFSET;
-    p->l3_length = (uint16_t)total;
-    p->protocol = protocol;
-    return true;
-}
-
 static inline bool is_from_sender(const struct packet *p, const struct eni *eni, int port)
 {
     uint64_t source = load64(p->data + 6) & mac_mask;
@@ -97,7 +65,7 @@ static inline bool is_from_sender(const struct packet *p, const struct eni *eni,
 static inline int eip_of(const struct pipeline *self, uint32_t address)
 {
     uint32_t number = __builtin_bswap32(address);
-    return number < self->lowest_eip || number > self->highest_eip ? 0 : map_lookup(&self->eip_by_address, address, 0);
+    return number < self->lowest_eip || number > self->highest_eip ? 0 : eip_map_find(&self->eip_by_address, address)->number;
 }
 
 static int eip_of_private(const struct pipeline *self, int port, uint32_t address)
@@ -117,34 +85,32 @@ static inline void key4(struct pipeline *self, struct packet *p, struct work *wo
 {
     const uint8_t *ip = p->data + ETHERNET_BYTES;
     uint32_t ports = load32(p->data + PLAIN_L4_OFFSET);
-    uint32_t source = load32(ip + 12);
-    uint32_t destination = load32(ip + 16);
+    uint64_t addresses = load64(ip + 12);
+    uint32_t destination = (uint32_t)(addresses >> 32);
     uint32_t space = eni->vpc;
     uint8_t flags = p->flags;
     if (port == 0) {
-        const struct eip *eip = self->eips + map_lookup(&self->eip_by_address, destination, 0);
+        const struct eip_slot *eip = eip_map_find(&self->eip_by_address, destination);
         space = eip->vpc;
-        destination = eip->private_address;
+        addresses = (uint32_t)addresses | (uint64_t)eip->private_address << 32;
         if (space == 0) {
             flags |= FLAG_NO_KEY;
         }
     } else if (eip_of(self, destination) != 0 && (load64(p->data) & mac_mask) == self->gateway_mac) {
-        int from = eip_of_private(self, port, source);
+        int from = eip_of_private(self, port, (uint32_t)addresses);
         if (from != 0) {
             flags |= FLAG_HAIRPIN;
             space = 0;
-            source = self->eips[from].address;
+            addresses = self->eips[from].address | (uint64_t)destination << 32;
         }
     }
 
-    uint64_t low;
-    uint64_t ports_key;
-    bool swapped = flow_sort(source, destination, ports & 0xFFFF, ports >> 16, &low, &ports_key);
-    uint64_t high = ports_key | flow_space(space, p->protocol, 0);
-    p->flags = flags | (swapped ? FLAG_SWAPPED : 0);
-    work->key_low = low;
+    uint32_t swapped = flow_sort(&addresses, &ports);
+    uint64_t high = ports | flow_space(space, p->protocol, 0);
+    p->flags = (uint8_t)(flags | swapped * FLAG_SWAPPED);
+    work->key_low = addresses;
     work->key_high = high;
-    work->hash = flow_hash(low, high, self->secret_low, self->secret_high);
+    work->hash = flow_hash(addresses, high, self->secret_low, self->secret_high);
     _mm_prefetch((const char *)bucket_home(&self->table, work->hash), _MM_HINT_T0);
 }
 
@@ -187,18 +153,18 @@ static __attribute__((noinline)) void probe(struct pipeline *self, int count)
     }
 }
 
-static inline uint32_t direction_of(const struct packet *p) { return (p->flags / FLAG_SWAPPED) & 1; }
+// 0 from the lower endpoint of the key, 1 from the higher.
+static inline uint32_t direction_of(uint8_t flags) { return (flags / FLAG_SWAPPED) & 1; }
 
 static inline bool fits(const struct pipeline *self, const struct packet *p, const struct flow_action *action)
 {
-    return action->generation == self->generation && action->in_port == p->in_port &&
-        ((load64(p->data) ^ action->expected_mac) & mac_mask) == 0;
+    return action->generation == self->generation && action->arrival == action_arrival(load64(p->data), p->in_port);
 }
 
+// Neither its TTL nor its length needs an answer, and no bandwidth is to be asked.
 static inline bool is_plain(const struct packet *p, const struct flow_action *action)
 {
-    return p->data[ETHERNET_BYTES + 8] > action->ttl_decrement && p->l3_length <= action->mtu &&
-        (action->out_bucket & action->in_bucket) == -1;
+    return p->data[ETHERNET_BYTES + 8] > action->ttl_decrement && p->l3_length <= action->plain_bytes;
 }
 
 static inline bool try_track_udp(struct pipeline *self, struct flow_entry *entry)
@@ -212,7 +178,7 @@ static inline bool try_track_udp(struct pipeline *self, struct flow_entry *entry
 }
 
 // Established TCP, a plain ACK that the windows of both ends allow; moves windows and timer.
-static inline bool try_track_plain(struct pipeline *self, const struct packet *p, struct flow_entry *entry)
+static inline bool try_track_plain(struct pipeline *self, const struct packet *p, struct flow_entry *entry, uint32_t s)
 {
     const uint8_t *l4 = p->data + p->l4_offset;
     uint32_t standing = load32(&entry->state);
@@ -222,7 +188,6 @@ static inline bool try_track_plain(struct pipeline *self, const struct packet *p
         return try_track_udp(self, entry);
     }
 
-    uint32_t s = direction_of(p);
     uint32_t r = s ^ 1;
     uint64_t numbers = __builtin_bswap64(load64(l4 + 4));
     uint32_t ack = (uint32_t)numbers;
@@ -262,12 +227,12 @@ static __attribute__((noinline)) void carry_traffic(struct flow_entry *entry, st
     entry->traffic[1] = 0;
 }
 
-static inline void count_traffic(struct pipeline *self, const struct packet *p, struct flow_entry *entry)
+static inline void count_traffic(struct pipeline *self, const struct packet *p, struct flow_entry *entry, uint32_t d)
 {
-    uint32_t *traffic = entry->traffic + direction_of(p);
+    uint32_t *traffic = entry->traffic + d;
     uint32_t sum = *traffic + (1u << TRAFFIC_BYTES_BITS) + (uint32_t)p->length;
     *traffic = sum;
-    if ((sum & traffic_bytes_mask) >= carry_at_bytes || sum >= carry_at_packets) {
+    if ((sum & carry_bits) != 0) {
         carry_traffic(entry, flow_cold_of(&self->table, entry));
     }
 }
@@ -285,8 +250,8 @@ static inline void mend_checksum(const struct packet *p, uint8_t *at, uint16_t d
 
 static inline void translate(const struct packet *p, const struct flow_action *action, uint8_t *ip)
 {
-    store32(ip + 12, load32(ip + 12) ^ action->source_xor);
-    store32(ip + 16, load32(ip + 16) ^ action->destination_xor);
+    // Source and destination lie side by side, in the packet and in the action.
+    store64(ip + 12, load64(ip + 12) ^ load64(&action->source_xor));
     if ((p->flags & FLAG_LATER_FRAGMENT) != 0) {
         return;
     }
@@ -308,49 +273,42 @@ static inline void rewrite(struct packet *p, const struct flow_action *action)
     store32(frame + 8, action->mac_bytes_end);
     p->length = ETHERNET_BYTES + p->l3_length;
     if (action->ip_delta != 0) {
-        ip[8] -= action->ttl_decrement;
-        store16(ip + 10, checksum_apply(load16(ip + 10), action->ip_delta));
+        // TTL, protocol and checksum are one word; the TTL is not smaller than what is taken from it.
+        uint32_t word = load32(ip + 8) - action->ttl_decrement;
+        store32(ip + 8, (uint16_t)word | (uint32_t)checksum_apply((uint16_t)(word >> 16), action->ip_delta) << 16);
         if (action->translates != 0) {
             translate(p, action, ip);
         }
     }
 }
 
-// Counts packets that a port's device took, and frees them.
-static inline void count_and_free(struct pipeline *self, struct port_counters *to, struct packet **packets, int sent)
+// Counts what a device took. Packets of one port mostly come together: each run is added once.
+static inline void count_sent(struct pipeline *self, struct packet **packets, int count, int port)
 {
-#if COUNT_PER_FLUSH
     int64_t bytes = 0;
-    int64_t generated = 0;
-    for (int i = 0; i < sent; i++) {
-        struct packet *p = packets[i];
+    int generated = 0;
+    int start = 0;
+    int in_port = count > 0 ? packets[0]->in_port : 0;
+    for (int i = 0; i < count; i++) {
+        const struct packet *p = packets[i];
         bytes += p->length;
+        if (p->in_port != in_port) {
+            self->ports[in_port].forwarded += i - start;
+            start = i;
+            in_port = p->in_port;
+        }
+
         if ((p->flags & FLAG_GENERATED) != 0) {
             generated++;
-        } else {
-            self->ports[p->in_port].forwarded++;
+            start++;
         }
-
-        pool_return(self->pool, p);
     }
 
-    to->sent_packets += sent;
+    self->ports[in_port].forwarded += count - start;
+    struct port_counters *to = self->ports + port;
+    to->sent_packets += count;
     to->sent_bytes += bytes;
     to->generated += generated;
-#else
-    for (int i = 0; i < sent; i++) {
-        struct packet *p = packets[i];
-        to->sent_packets++;
-        to->sent_bytes += p->length;
-        if ((p->flags & FLAG_GENERATED) != 0) {
-            to->generated++;
-        } else {
-            self->ports[p->in_port].forwarded++;
-        }
-
-        pool_return(self->pool, p);
-    }
-#endif
 }
 
 // Gives a port's packets to its device.
@@ -365,12 +323,23 @@ static __attribute__((noinline)) void flush_port(struct pipeline *self, int port
     struct device *device = self->devices[port];
     queue->has_long = 0;
     int sent = device->transmit(device, self->egress.transmit_queue % device->queue_count, queue->packets, count);
-    count_and_free(self, self->ports + port, queue->packets, sent);
     for (int i = sent; i < count; i++) {
         drop(self, queue->packets[i]);
     }
 
+    count_sent(self, queue->packets, sent, port);
+    pool_take_back(self->pool, queue->packets, sent);
+
     queue->count = 0;
+}
+
+// A queue that was full and went out at once is touched already.
+static inline void touch(struct pipeline *self, struct egress_queue *queue, int port)
+{
+    if (queue->is_touched == 0) {
+        queue->is_touched = 1;
+        self->egress.touched[self->egress.touched_count++] = (uint16_t)port;
+    }
 }
 
 // 8. Egress.
@@ -378,13 +347,13 @@ static inline void enqueue(struct pipeline *self, struct packet *p, int port)
 {
     struct egress_queue *queue = self->egress.queues + port;
     p->out_port = (uint16_t)port;
-    if (queue->is_touched == 0) {
-        queue->is_touched = 1;
-        self->egress.touched[self->egress.touched_count++] = (uint16_t)port;
+    int at = queue->count++;
+    queue->packets[at] = p;
+    if (at == 0) {
+        touch(self, queue, port);
     }
 
-    queue->packets[queue->count++] = p;
-    if (queue->count == MAX_BURST) {
+    if (at == MAX_BURST - 1) {
         flush_port(self, port);
     }
 }
@@ -398,13 +367,15 @@ static inline void finish_early(struct pipeline *self, struct packet *p)
 
 static inline bool try_hit(struct pipeline *self, struct packet *p, struct flow_entry *entry)
 {
-    const struct flow_action *action = self->table.actions + 2 * (int64_t)entry->path + direction_of(p);
-    if ((p->flags & needs_admit) != 0 || (int32_t)(self->now_ms - entry->deadline_ms) >= 0 || !fits(self, p, action) ||
-        !is_plain(p, action) || !try_track_plain(self, p, entry)) {
+    uint8_t flags = p->flags;
+    uint32_t d = direction_of(flags);
+    const struct flow_action *action = self->table.actions + 2 * (int64_t)entry->path + d;
+    if ((flags & needs_admit) != 0 || (int32_t)(self->now_ms - entry->deadline_ms) >= 0 || !fits(self, p, action) ||
+        !is_plain(p, action) || !try_track_plain(self, p, entry, d)) {
         return false;
     }
 
-    count_traffic(self, p, entry);
+    count_traffic(self, p, entry, d);
     if (LAST_STAGE >= 4) {
         rewrite(p, action);
     }
@@ -418,24 +389,25 @@ static inline bool try_hit(struct pipeline *self, struct packet *p, struct flow_
     return true;
 }
 
+// The guess was wrong, or there is no connection.
+static __attribute__((noinline)) void run_unguessed4(struct pipeline *self, struct work *work)
+{
+    struct flow_entry *entry = flow_table_find(&self->table, work->key_low, work->key_high, work->hash);
+    if (entry == NULL || !try_hit(self, packet_of(work), entry)) {
+        drop(self, packet_of(work));
+    }
+}
+
 // 5. Flow.
 static __attribute__((noinline)) void run_flows4(struct pipeline *self, int count)
 {
     for (int i = 0; i < count; i++) {
         struct work *work = live_at(self, i);
-        struct packet *p = packet_of(work);
-        struct flow_entry *entry = NULL;
-        if (work->candidate >= 0) {
-            entry = self->table.entries + work->candidate;
-            entry = entry->key_low == work->key_low && entry->key_high == work->key_high ? entry : NULL;
-        }
-
-        if (entry == NULL) {
-            entry = flow_table_find(&self->table, work->key_low, work->key_high, work->hash);
-        }
-
-        if (entry == NULL || !try_hit(self, p, entry)) {
-            drop(self, p);
+        struct flow_entry *entry = self->table.entries + work->candidate;
+        if (work->candidate < 0 || entry->key_low != work->key_low || entry->key_high != work->key_high) {
+            run_unguessed4(self, work);
+        } else if (!try_hit(self, packet_of(work), entry)) {
+            drop(self, packet_of(work));
         }
     }
 }
@@ -488,19 +460,21 @@ void pipeline_flush(struct pipeline *self)
     self->egress.touched_count = 0;
 }
 
-void map_init(struct native_map *map, int entries)
+void eip_map_init(struct eip_map *map, int capacity)
 {
     int bits = 2;
-    while ((1 << bits) < entries * 2) {
+    while ((1 << bits) < capacity * 2) {
         bits++;
     }
 
-    map->slots = huge_map((size_t)sizeof(struct map_slot) << bits);
+    map->slots = huge_map(sizeof(struct eip_slot) << bits);
     map->mask = (1u << bits) - 1;
-    map->shift = 64 - bits;
+    map->shift = 32 - bits;
 }
 
-void map_add(struct native_map *map, uint64_t key, int value)
+void eip_map_add(struct eip_map *map, const struct eip *eip, int number)
 {
-    *map_find(map, key) = (struct map_slot){.key = key, .value = value, .used = 1};
+    *eip_map_find(map, eip->address) = (struct eip_slot){
+        .address = eip->address, .private_address = eip->private_address, .number = number, .vpc = eip->vpc,
+    };
 }

@@ -33,15 +33,16 @@ struct eip {
     int32_t out_bucket, in_bucket;
 };
 
-// Open addressing, at most half full: Tables/NativeMap.cs.
-struct map_slot {
-    uint64_t key;
-    int32_t value, used;
+// From a public address to its EIP, open addressing, at most half full: Tables/EipMap.cs.
+struct eip_slot {
+    uint32_t address, private_address;
+    int32_t number;
+    uint16_t vpc;
 };
 
-struct native_map {
-    struct map_slot *slots;
-    uint64_t mask;
+struct eip_map {
+    struct eip_slot *slots;
+    uint32_t mask;
     int shift;
 };
 
@@ -80,7 +81,7 @@ struct pipeline {
     struct flow_table table;
     struct eni *enis;
     struct eip *eips;
-    struct native_map eip_by_address;
+    struct eip_map eip_by_address;
     struct device **devices;
     struct port_counters *ports;
     struct egress_queues egress;
@@ -107,24 +108,21 @@ void pipeline_process(struct pipeline *self, struct packet **packets, int count,
 // Ends a burst: gives what waits to the devices.
 void pipeline_flush(struct pipeline *self);
 
-void map_init(struct native_map *map, int entries);
-void map_add(struct native_map *map, uint64_t key, int value);
+void eip_map_init(struct eip_map *map, int capacity);
+void eip_map_add(struct eip_map *map, const struct eip *eip, int number);
 
-// The slot of a key, or the empty one where it would be.
-static inline struct map_slot *map_find(const struct native_map *map, uint64_t key)
+// The slot of an address (raw), or one with number, VPC and private address 0.
+static inline struct eip_slot *eip_map_find(const struct eip_map *map, uint32_t address)
 {
-    for (uint64_t i = ((key ^ (key >> 29)) * 0x9E3779B97F4A7C15u) >> map->shift;; i++) {
-        struct map_slot *slot = map->slots + (i & map->mask);
-        if (slot->used == 0 || slot->key == key) {
+    uint32_t i = (address * 0x9E3779B1u) >> map->shift;
+    while (true) {
+        struct eip_slot *slot = map->slots + i;
+        if (slot->address == address || slot->number == 0) {
             return slot;
         }
-    }
-}
 
-static inline int map_lookup(const struct native_map *map, uint64_t key, int missing)
-{
-    struct map_slot *slot = map_find(map, key);
-    return slot->used != 0 ? slot->value : missing;
+        i = (i + 1) & map->mask;
+    }
 }
 
 #endif

@@ -171,15 +171,17 @@ static void pin(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s sg|eip FLOWS [--shuffled] [--quick]\n", argv[0]);
+        fprintf(stderr, "usage: %s sg|eip FLOWS [--shuffled] [--quick] [--pages]\n", argv[0]);
         return 2;
     }
 
     bool shuffled = false;
     bool is_quick = false;
+    bool shows_pages = false;
     for (int i = 3; i < argc; i++) {
         shuffled |= strcmp(argv[i], "--shuffled") == 0;
         is_quick |= strcmp(argv[i], "--quick") == 0;
+        shows_pages |= strcmp(argv[i], "--pages") == 0;
     }
 
     int flows = atoi(argv[2]);
@@ -198,6 +200,10 @@ int main(int argc, char **argv)
     double generator = median(run_generator, &job) * scale;
     double yardstick = is_quick ? 0 : median(run_yardstick, &job) * scale;
     double clocks = total - generator;
+    if (shows_pages) {
+        printf("%ld KiB on huge pages\n", huge_kib());
+    }
+
     printf("%-4s %9d flows, 50 rules, random: %7.1f clocks a packet (%.1f Mpps), generator %.1f, M(n) %.1f\n", argv[1], flows,
         clocks, scale * 1000 / clocks, generator, yardstick);
     return 0;
