@@ -80,7 +80,7 @@ public sealed unsafe class TapDevice : IPacketDevice
     {
         int count = 0;
         PacketBuffer* overflow = pool.RentLarge();
-        while (overflow != null && count < maxCount)
+        while (count < maxCount && (overflow != null || !Capabilities.Offload))
         {
             PacketBuffer* p = pool.Rent();
             if (p == null || !TryRead(queue, p, overflow))
@@ -93,7 +93,7 @@ public sealed unsafe class TapDevice : IPacketDevice
                 break;
             }
 
-            if (p->Length > p->CapacityBytes)
+            if (p->Length > p->CapacityBytes && overflow != null)
             {
                 Join(p, overflow);
                 pool.Return(p);
@@ -211,13 +211,18 @@ public sealed unsafe class TapDevice : IPacketDevice
     }
 
     /// <summary>Reads a frame into a small buffer; of one that is longer, the rest goes into a large one, to the place where it
-    /// belongs there. So only a super-packet costs a copy, of its first two KiB. Sets length and offload of the small one.</summary>
+    /// belongs there. So only a super-packet costs a copy, of its first two KiB. Sets length and offload of the small one.
+    /// Without a large one (only a TAP without offload is read so) the frame may be cut.</summary>
     private bool TryRead(int queue, PacketBuffer* small, PacketBuffer* overflow)
     {
         IoVector* parts = stackalloc IoVector[2];
         parts[0] = new IoVector(small->Data - HeaderBytes, small->CapacityBytes + HeaderBytes);
-        parts[1] = new IoVector(overflow->Data + small->CapacityBytes, overflow->CapacityBytes - small->CapacityBytes);
-        nint bytes = Native.ReadVector(_queues[queue], parts, 2);
+        if (overflow != null)
+        {
+            parts[1] = new IoVector(overflow->Data + small->CapacityBytes, overflow->CapacityBytes - small->CapacityBytes);
+        }
+
+        nint bytes = Native.ReadVector(_queues[queue], parts, overflow != null ? 2 : 1);
         if (bytes <= HeaderBytes)
         {
             NoteReceiveError(bytes);
