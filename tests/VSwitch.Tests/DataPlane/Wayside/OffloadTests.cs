@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.Local;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.Testing;
 using VSwitch.Wire;
@@ -164,6 +165,25 @@ public class OffloadTests
         IReadOnlyList<FrameEnd> ends = real.Receive(way.InPort, frame, offload, Way.Start);
         Assert.Contains(ends, end => end.Reason == DropReason.MtuExceeded);
         PacketAssert.That(ends.Single(end => end.Reason == DropReason.None).Frame, PacketAssert.Icmp(3, 4));
+    }
+
+    [Theory]
+    [InlineData(9000, 1000, 9)]
+    [InlineData(9001, 1000, 10)]
+    [InlineData(1000, 1000, 1)]
+    [InlineData(5, 1000, 1)]
+    [InlineData(700, 0, 1)]
+    public unsafe void A_bandwidth_counts_the_frames_that_a_super_packet_stands_for(int payload, int segment, int frames)
+    {
+        (byte[] frame, VirtioNetHeader offload) = SuperPackets.Of(Datagram(Way.Named("out by an EIP"), new byte[payload]), segment);
+        using var pool = new PacketPool(0, 1, 1);
+        PacketBuffer* p = pool.Rent(frame.Length);
+        frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
+        p->Length = frame.Length;
+        p->Offload = offload;
+        Assert.Equal(DropReason.None, ParseStage.Parse(p));
+        Assert.True(SuperPacket.IsSound(p));
+        Assert.Equal(payload + (frames * 42), SuperPacket.WireBytes(p));
     }
 
     [Theory]
