@@ -60,7 +60,35 @@ public sealed class RecordedSwitch : IDisposable
     public void Limit(string port, int frames)
     {
         _rooms[PortOf(port)] = frames;
-        Devices[PortOf(port)].TransmitRoom = frames == 0 ? 0 : int.MaxValue;
+        Devices[PortOf(port)].TransmitRoom = frames;
+    }
+
+    /// <summary>From now on a port takes neither super-packets nor partial checksums.</summary>
+    public void TakeOffloadFrom(string port)
+    {
+        int number = PortOf(port);
+        Devices[number] = new MemoryDevice(port, frame => Sent(number, frame))
+        {
+            Capabilities = Devices[number].Capabilities with { Offload = false },
+        };
+        _shared.Publish(Snapshot, Devices);
+    }
+
+    /// <summary>Takes in a frame of which the sender left something to its device.</summary>
+    public unsafe IReadOnlyList<FrameEnd> Receive(string port, byte[] frame, VirtioNetHeader offload, long nowNs)
+    {
+        _ends.Clear();
+        _received[PortOf(port)]++;
+        Worker worker = Workers.Workers[0];
+        PacketBuffer* p = worker.Pool.Rent(frame.Length);
+        frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
+        p->Length = frame.Length;
+        p->Offload = offload;
+        worker.Pipeline.Begin(nowNs, int.MaxValue);
+        worker.Pipeline.Process(&p, 1, PortOf(port));
+        worker.Pipeline.Flush();
+        AssertBalanced();
+        return [.. _ends];
     }
 
     public void Reconfigure(SwitchConfig config)
@@ -131,10 +159,7 @@ public sealed class RecordedSwitch : IDisposable
         lock (_ends)
         {
             _ends.Add(new FrameEnd(Snapshot.PortNames[port], DropReason.None, frame.ToArray()));
-            if (--_rooms[port] == 0)
-            {
-                Devices[port].TransmitRoom = 0;
-            }
+            Devices[port].TransmitRoom = --_rooms[port];
         }
     }
 

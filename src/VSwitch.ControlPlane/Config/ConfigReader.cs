@@ -213,7 +213,7 @@ public static partial class ConfigReader
             PcapIn = pcapIn,
             PcapOut = pcapOut,
             Queues = map.Integer("queues", 1, 64),
-            Offload = map.Flag("offload", otherwise: false),
+            Offload = map.Flag("offload", otherwise: true),
             Position = node.Position,
         };
         int kinds = (device.Tap != null ? 1 : 0) + (device.Interface != null ? 1 : 0) + (map.Has("pcap") ? 1 : 0);

@@ -137,8 +137,8 @@ public sealed record DeviceConfig
     /// <summary>Queues of a TAP or a live interface; null = one a worker.</summary>
     public int? Queues { get; init; }
 
-    /// <summary>IFF_VNET_HDR with checksum and segmentation offload.</summary>
-    public bool Offload { get; init; }
+    /// <summary>Checksum and segmentation offload of a TAP (IFF_VNET_HDR).</summary>
+    public bool Offload { get; init; } = true;
 
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }

@@ -112,6 +112,21 @@ public enum PacketFlags : byte
 [StructLayout(LayoutKind.Explicit, Size = 10)]
 public struct VirtioNetHeader
 {
+    /// <summary><see cref="Flags"/>: the checksum is left to the device.</summary>
+    public const byte NeedsChecksum = 1;
+
+    /// <summary><see cref="GsoType"/>: TCP over IPv4.</summary>
+    public const byte Tcp4 = 1;
+
+    /// <summary><see cref="GsoType"/>: TCP over IPv6.</summary>
+    public const byte Tcp6 = 4;
+
+    /// <summary><see cref="GsoType"/>: UDP datagrams of equal size (the last may be shorter).</summary>
+    public const byte UdpDatagrams = 5;
+
+    /// <summary><see cref="GsoType"/>: beside another one, TCP with ECN.</summary>
+    public const byte EcnBit = 0x80;
+
     /// <summary>1 = the checksum at <see cref="ChecksumStart"/> + <see cref="ChecksumOffset"/> holds only the pseudo-header sum.</summary>
     [FieldOffset(0)] public byte Flags;
 

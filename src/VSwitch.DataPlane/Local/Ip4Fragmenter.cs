@@ -6,11 +6,12 @@ namespace VSwitch.DataPlane.Local;
 /// <summary>Cuts an IPv4 packet in fragments (RFC 791 section 3.2, RFC 1812 section 4.2.2.7): units of 8 bytes, as much in each
 /// as fits, options in the later ones only where their copy bit says so. A fragment may be cut further: only the last piece of
 /// the last fragment ends the datagram.</summary>
-internal unsafe ref struct Ip4Fragmenter
+internal unsafe ref struct Ip4Fragmenter : IFrameCutter
 {
     private const int UnitBytes = 8;
     private const ushort MoreFragments = 0x2000;
     private const ushort OffsetMask = 0x1FFF;
+    private readonly byte* _frame;
     private readonly byte* _ip;
     private readonly int _mtuBytes;
     private readonly int _headerBytes;
@@ -18,25 +19,28 @@ internal unsafe ref struct Ip4Fragmenter
     private readonly ushort _field;
     private int _sentBytes;
 
-    /// <summary>Begins with the packet at <paramref name="ip"/>, which stays as it is.</summary>
-    public Ip4Fragmenter(byte* ip, int totalBytes, int mtuBytes)
+    /// <summary>Begins with the packet in <paramref name="frame"/>, which stays as it is.</summary>
+    public Ip4Fragmenter(byte* frame, int totalBytes, int mtuBytes)
     {
-        _ip = ip;
+        _frame = frame;
+        _ip = frame + FrameWriter.EthernetBytes;
         _mtuBytes = mtuBytes;
-        _headerBytes = (*ip & 15) * 4;
+        _headerBytes = (*_ip & 15) * 4;
         _payloadBytes = totalBytes - _headerBytes;
-        _field = BinaryPrimitives.ReverseEndianness(*(ushort*)(ip + 6));
+        _field = BinaryPrimitives.ReverseEndianness(*(ushort*)(_ip + 6));
     }
 
     /// <summary>The smallest MTU that a packet with this header can be cut for, bytes.</summary>
     public static int LeastMtuBytes(byte* ip) => ((*ip & 15) * 4) + UnitBytes;
 
-    /// <summary>True once all of the packet was written.</summary>
+    /// <inheritdoc/>
     public readonly bool IsDone => _sentBytes == _payloadBytes;
 
-    /// <summary>Writes the next fragment, at most one MTU long; its length in bytes.</summary>
-    public int Next(byte* to)
+    /// <summary>Writes the next fragment, at most one MTU and an Ethernet header long; its length in bytes.</summary>
+    public int Next(byte* frame)
     {
+        Buffer.MemoryCopy(_frame, frame, FrameWriter.EthernetBytes, FrameWriter.EthernetBytes);
+        byte* to = frame + FrameWriter.EthernetBytes;
         int header = _sentBytes == 0 ? CopyHeader(to) : CopyLaterHeader(to);
         int room = _mtuBytes - header;
         int rest = _payloadBytes - _sentBytes;
@@ -51,7 +55,7 @@ internal unsafe ref struct Ip4Fragmenter
         *(ushort*)(to + 6) = BinaryPrimitives.ReverseEndianness((ushort)(offset | (more ? MoreFragments : 0)));
         *(ushort*)(to + 10) = 0;
         *(ushort*)(to + 10) = (ushort)~InternetChecksum.SumRaw(to, header);
-        return header + bytes;
+        return FrameWriter.EthernetBytes + header + bytes;
     }
 
     private readonly int CopyHeader(byte* to)

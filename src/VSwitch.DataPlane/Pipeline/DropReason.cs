@@ -20,7 +20,7 @@ public enum DropReason : byte
     MalformedIpv4,
     /// <summary>IPv6 version, payload length or extension headers wrong (RFC 8200).</summary>
     MalformedIpv6,
-    /// <summary>Transport header cut short or its length field wrong.</summary>
+    /// <summary>Transport header cut short, its length field wrong, or an offload that does not fit it (virtio 1.2, 5.1.6.2).</summary>
     MalformedL4,
     /// <summary>IPv4 header checksum wrong (RFC 1812 5.2.2).</summary>
     BadIpv4Checksum,

@@ -26,7 +26,7 @@ public static class DropReasons
         DropReason.MalformedArp => "The ARP body has a wrong type or size, or is cut short.",
         DropReason.MalformedIpv4 => "The IPv4 header has a wrong version, header length or total length.",
         DropReason.MalformedIpv6 => "The IPv6 header or its extension headers are wrong or cut short.",
-        DropReason.MalformedL4 => "The transport header is cut short or its length field is wrong.",
+        DropReason.MalformedL4 => "The transport header is cut short, its length field is wrong, or the offload that the sender asks for does not fit it.",
         DropReason.BadIpv4Checksum => "The IPv4 header checksum is wrong.",
         DropReason.UnknownPort => "The frame was given to a port that the configuration does not have.",
         DropReason.SpoofedMac => "The source MAC is not the MAC of the ENI that sent the frame.",

@@ -2,16 +2,13 @@ using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
-using VSwitch.DataPlane.Local;
-using VSwitch.Wire;
 
 namespace VSwitch.DataPlane.Pipeline;
 
-/// <content>8. Egress. The question: does the port take it? Counts a frame as forwarded only once its device has it. What is
-/// longer than the port's MTU and may be cut up goes out in fragments.</content>
+/// <content>8. Egress. The question: does the port take it? Counts a frame as forwarded only once its device has it. What the
+/// port does not take as it is goes by way of <see cref="SendShaped"/>.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private const byte DontFragmentBit = 0x40;
     private readonly EgressQueues _egress;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -35,9 +32,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         IPacketDevice?[] devices = _shared.Devices;
         IPacketDevice? device = port < devices.Length ? devices[port] : null;
-        if (_egress.TakeLong(port))
+        if (_egress.TakeLong(port) | (device != null && !device.Capabilities.Offload))
         {
-            SendCutting(device, port, packets, count);
+            SendShaped(device, port, packets, count);
         }
         else
         {
@@ -113,100 +110,5 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 Drop(packets[i], isDown ? DropReason.PortDown : DropReason.QueueFull);
             }
         }
-    }
-
-    /// <summary>Sends a queue in which some packets are longer than the port's MTU, in order.</summary>
-    private void SendCutting(IPacketDevice? device, int port, PacketBuffer** packets, int count)
-    {
-        int mtuBytes = _snapshot.Enis[port].MtuBytes;
-        int start = 0;
-        for (int i = 0; i < count; i++)
-        {
-            PacketBuffer* p = packets[i];
-            bool isOwn = (p->Flags & PacketFlags.Generated) != 0;
-            if (isOwn || p->L3Length <= mtuBytes || !MayCut(p, mtuBytes))
-            {
-                continue;
-            }
-
-            if (i > start)
-            {
-                Send(device, port, packets + start, i - start);
-            }
-
-            SendInFragments(device, port, p, mtuBytes);
-            start = i + 1;
-        }
-
-        if (count > start)
-        {
-            Send(device, port, packets + start, count - start);
-        }
-    }
-
-    /// <summary>Sends a packet in fragments, each made in one and the same spare buffer: a device takes the contents before it
-    /// returns. What the device does not take is not sent; the packet is dropped only if it took none.</summary>
-    private void SendInFragments(IPacketDevice? device, int port, PacketBuffer* p, int mtuBytes)
-    {
-        PacketBuffer* fragment = _pool.Rent(ParseStage.EthernetBytes + mtuBytes);
-        if (fragment == null)
-        {
-            Drop(p, DropReason.BufferExhausted);
-            return;
-        }
-
-        CompleteChecksum(p);
-        Buffer.MemoryCopy(p->Data, fragment->Data, ParseStage.EthernetBytes, ParseStage.EthernetBytes);
-        var cut = new Ip4Fragmenter(p->Data + p->L3Offset, p->L3Length, mtuBytes);
-        PortCounters* to = _counters.Ports + port;
-        int sent = 0;
-        while (!cut.IsDone)
-        {
-            fragment->Length = ParseStage.EthernetBytes + cut.Next(fragment->Data + ParseStage.EthernetBytes);
-            if (device == null || device.Transmit(_egress.TransmitQueue % device.Capabilities.QueueCount, &fragment, 1) == 0)
-            {
-                break;
-            }
-
-            sent++;
-            to->SentPackets++;
-            to->SentBytes += fragment->Length;
-        }
-
-        _pool.Return(fragment);
-        if (sent == 0)
-        {
-            Drop(p, device == null || !device.Status.IsUp ? DropReason.PortDown : DropReason.QueueFull);
-            return;
-        }
-
-        to->Generated += sent - 1;
-        _counters.Ports[p->InPort].Forwarded++;
-        Free(p);
-    }
-
-    /// <summary>True for an IPv4 packet that its sender lets be cut up. A super-packet is never cut: its segments are packets of
-    /// their own.</summary>
-    private static bool MayCut(PacketBuffer* p, int mtuBytes)
-    {
-        byte* ip = p->Data + p->L3Offset;
-        return (p->Flags & PacketFlags.IsV6) == 0 && (ip[6] & DontFragmentBit) == 0 && p->Offload.GsoType == 0 &&
-            mtuBytes >= Ip4Fragmenter.LeastMtuBytes(ip);
-    }
-
-    /// <summary>Fills in a checksum that the sender left to the device (virtio 1.2, 5.1.6.2: the field holds the folded sum of
-    /// the pseudo-header): in pieces no device could do it.</summary>
-    private static void CompleteChecksum(PacketBuffer* p)
-    {
-        int start = p->Offload.ChecksumStart;
-        int at = start + p->Offload.ChecksumOffset;
-        if ((p->Offload.Flags & 1) == 0 || start < p->L3Offset || at + sizeof(ushort) > p->Length)
-        {
-            return;
-        }
-
-        ushort sum = (ushort)~InternetChecksum.SumRaw(p->Data + start, p->Length - start);
-        *(ushort*)(p->Data + at) = sum == 0 && p->Protocol == ParseStage.Udp ? ushort.MaxValue : sum;
-        p->Offload = default;
     }
 }

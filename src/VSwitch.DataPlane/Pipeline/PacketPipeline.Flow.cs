@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Local;
 using VSwitch.Wire;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -450,7 +451,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private bool IsWithinBandwidth(PacketBuffer* p, FlowAction* action)
     {
-        int bytes = ParseStage.EthernetBytes + p->L3Length;
+        int bytes = SuperPacket.WireBytes(p);
         return (action->OutBucket < 0 || _shared.Buckets.TryTake(action->OutBucket, bytes, _nowNs)) &&
             (action->InBucket < 0 || _shared.Buckets.TryTake(action->InBucket, bytes, _nowNs));
     }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Local;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -29,7 +30,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             PacketBuffer* p = packets[i];
             p->InPort = (ushort)port;
             bytes += p->Length;
-            if (isKnown && ParseStage.TryParsePlain(p) && IsFromSender(p, eni, port))
+            if (isKnown && ParseStage.TryParsePlain(p) && IsFromSender(p, eni, port) &&
+                (!SuperPacket.IsMarked(p) || SuperPacket.IsSound(p)))
             {
                 Key4(p, eni, port, *(uint*)(p->Data + ParseStage.PlainL4Offset), kind: 0);
                 Steer(p);
@@ -56,6 +58,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void PrepareOther(PacketBuffer* p, Eni* eni, int port, bool isKnown)
     {
         DropReason reason = isKnown ? ParseStage.Parse(p) : DropReason.UnknownPort;
+        if (reason == DropReason.None && SuperPacket.IsMarked(p) && !SuperPacket.IsSound(p))
+        {
+            reason = DropReason.MalformedL4;
+        }
+
         if (reason != DropReason.None)
         {
             Drop(p, reason);

@@ -21,8 +21,14 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int descriptor, byte* buffer, nint count);
 
+    [LibraryImport("libc", EntryPoint = "readv", SetLastError = true)]
+    public static partial nint ReadVector(int descriptor, IoVector* parts, int count);
+
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
+    public static partial nint WriteVector(int descriptor, IoVector* parts, int count);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int IoControl(int descriptor, ulong request, void* argument);
@@ -59,6 +65,16 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity", SetLastError = true)]
     public static partial int GetAffinity(int thread, nint size, ulong* mask);
+}
+
+/// <summary>struct iovec.</summary>
+internal readonly unsafe struct IoVector(byte* start, nint bytes)
+{
+    /// <summary>First byte.</summary>
+    public readonly byte* Start = start;
+
+    /// <summary>How many.</summary>
+    public readonly nint Bytes = bytes;
 }
 
 /// <summary>A device that cannot be opened; the message is one line for the user: which, why, and the mend.</summary>

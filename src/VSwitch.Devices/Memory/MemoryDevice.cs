@@ -45,7 +45,7 @@ public sealed unsafe class MemoryDevice : IPacketDevice
     public string Name { get; }
 
     /// <inheritdoc/>
-    public DeviceCapabilities Capabilities { get; }
+    public DeviceCapabilities Capabilities { get; init; }
 
     /// <inheritdoc/>
     public DeviceStatus Status { get; } = new();

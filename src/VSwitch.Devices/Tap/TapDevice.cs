@@ -37,6 +37,9 @@ public sealed unsafe class TapDevice : IPacketDevice
     private const int NameBytes = 16;
     private readonly int[] _queues;
 
+    /// <summary>False where the kernel would not take the super-packets that joining makes.</summary>
+    private bool _joinsFrames;
+
     /// <summary>Creates the interface.</summary>
     /// <exception cref="DeviceException">It cannot be made; the message has the errno in words and the mend.</exception>
     public TapDevice(TapOptions options)
@@ -76,25 +79,28 @@ public sealed unsafe class TapDevice : IPacketDevice
     public int Receive(int queue, PacketPool pool, PacketBuffer** packets, int maxCount)
     {
         int count = 0;
-        while (count < maxCount)
+        PacketBuffer* overflow = pool.RentLarge();
+        while (count < maxCount && (overflow != null || !Capabilities.Offload))
         {
-            PacketBuffer* p = Capabilities.Offload ? pool.RentLarge() : pool.Rent();
-            if (p == null)
+            PacketBuffer* p = pool.Rent();
+            if (p == null || !TryRead(queue, p, overflow))
             {
+                if (p != null)
+                {
+                    pool.Return(p);
+                }
+
                 break;
             }
 
-            nint bytes = Native.Read(_queues[queue], p->Data - HeaderBytes, p->CapacityBytes + HeaderBytes);
-            if (bytes <= HeaderBytes)
+            if (p->Length > p->CapacityBytes && overflow != null)
             {
+                Join(p, overflow);
                 pool.Return(p);
-                NoteReceiveError(bytes);
-                break;
+                p = overflow;
+                overflow = pool.RentLarge();
             }
 
-            Status.IsUp = true;
-            p->Offload = *(VirtioNetHeader*)(p->Data - HeaderBytes);
-            p->Length = (int)bytes - HeaderBytes;
             if (p->Length >= p->CapacityBytes)
             {
                 // The driver cuts a frame that is longer than the buffer.
@@ -103,7 +109,12 @@ public sealed unsafe class TapDevice : IPacketDevice
                 continue;
             }
 
-            packets[count++] = Shrink(pool, p);
+            packets[count++] = p;
+        }
+
+        if (overflow != null)
+        {
+            pool.Return(overflow);
         }
 
         return count;
@@ -112,32 +123,37 @@ public sealed unsafe class TapDevice : IPacketDevice
     /// <inheritdoc/>
     public int Transmit(int queue, PacketBuffer** packets, int count)
     {
-        for (int i = 0; i < count; i++)
+        const int InvalidArgument = 22;
+        IoVector* parts = stackalloc IoVector[FrameJoiner.MostParts];
+        byte* headers = stackalloc byte[FrameJoiner.MostHeaderBytes];
+        int taken = 0;
+        while (taken < count)
         {
-            PacketBuffer* p = packets[i];
-            *(VirtioNetHeader*)(p->Data - HeaderBytes) = p->Offload;
-            if (Native.Write(_queues[queue], p->Data - HeaderBytes, p->Length + HeaderBytes) >= 0)
+            int joined = _joinsFrames ? FrameJoiner.Count(packets + taken, count - taken) : 1;
+            if (Write(queue, packets + taken, joined, headers, parts) < 0)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                if (error is Native.Again or Native.NoBuffers)
+                {
+                    break;
+                }
+
+                NoteError(ref Status.TransmitErrorCount);
+                if (error != InvalidArgument)
+                {
+                    Status.IsUp = false;
+                    break;
+                }
+            }
+            else
             {
                 Status.IsUp = true;
-                continue;
             }
 
-            int error = Marshal.GetLastPInvokeError();
-            if (error is Native.Again or Native.NoBuffers)
-            {
-                return i;
-            }
-
-            const int InvalidArgument = 22;
-            NoteError(ref Status.TransmitErrorCount);
-            if (error != InvalidArgument)
-            {
-                Status.IsUp = false;
-                return i;
-            }
+            taken += joined;
         }
 
-        return count;
+        return taken;
     }
 
     /// <inheritdoc/>
@@ -153,7 +169,7 @@ public sealed unsafe class TapDevice : IPacketDevice
         }
     }
 
-    private static int OpenQueue(TapOptions options)
+    private int OpenQueue(TapOptions options)
     {
         string what = $"TAP '{options.Name}'";
         int descriptor = Native.Open("/dev/net/tun", Native.ReadWrite | Native.NonBlocking | Native.CloseOnExec);
@@ -183,7 +199,9 @@ public sealed unsafe class TapDevice : IPacketDevice
         _ = Native.IoControl(descriptor, SetHeaderSize, &headerBytes);
         const uint Segmentation = OffloadChecksum | OffloadTcp4 | OffloadTcp6 | OffloadEcn;
         uint offload = options.Offload ? Segmentation | OffloadUdp4 | OffloadUdp6 : 0;
-        if (Native.IoControlValue(descriptor, SetOffload, offload) < 0 && options.Offload)
+        bool isWhole = Native.IoControlValue(descriptor, SetOffload, offload) == 0;
+        _joinsFrames = options.Offload && isWhole;
+        if (!isWhole && options.Offload)
         {
             // Kernels before 6.2 do not know UDP segmentation.
             _ = Native.IoControlValue(descriptor, SetOffload, Segmentation);
@@ -192,25 +210,49 @@ public sealed unsafe class TapDevice : IPacketDevice
         return descriptor;
     }
 
-    /// <summary>A frame that fits a small buffer does not keep a large one.</summary>
-    private static PacketBuffer* Shrink(PacketPool pool, PacketBuffer* large)
+    /// <summary>Reads a frame into a small buffer; of one that is longer, the rest goes into a large one, to the place where it
+    /// belongs there. So only a super-packet costs a copy, of its first two KiB. Sets length and offload of the small one.
+    /// Without a large one (only a TAP without offload is read so) the frame may be cut.</summary>
+    private bool TryRead(int queue, PacketBuffer* small, PacketBuffer* overflow)
     {
-        if (large->IsLarge == 0 || large->Length > PacketPool.SmallStrideBytes - PacketBuffer.DataOffsetBytes)
+        IoVector* parts = stackalloc IoVector[2];
+        parts[0] = new IoVector(small->Data - HeaderBytes, small->CapacityBytes + HeaderBytes);
+        if (overflow != null)
         {
-            return large;
+            parts[1] = new IoVector(overflow->Data + small->CapacityBytes, overflow->CapacityBytes - small->CapacityBytes);
         }
 
-        PacketBuffer* small = pool.Rent();
-        if (small == null)
+        nint bytes = Native.ReadVector(_queues[queue], parts, overflow != null ? 2 : 1);
+        if (bytes <= HeaderBytes)
         {
-            return large;
+            NoteReceiveError(bytes);
+            return false;
         }
 
-        Buffer.MemoryCopy(large->Data, small->Data, small->CapacityBytes, large->Length);
-        small->Length = large->Length;
-        small->Offload = large->Offload;
-        pool.Return(large);
-        return small;
+        Status.IsUp = true;
+        small->Offload = *(VirtioNetHeader*)(small->Data - HeaderBytes);
+        small->Length = (int)bytes - HeaderBytes;
+        return true;
+    }
+
+    private nint Write(int queue, PacketBuffer** packets, int joined, byte* headers, IoVector* parts)
+    {
+        if (joined > 1)
+        {
+            FrameJoiner.Join(packets, joined, headers, parts);
+            return Native.WriteVector(_queues[queue], parts, joined + 1);
+        }
+
+        PacketBuffer* p = packets[0];
+        *(VirtioNetHeader*)(p->Data - HeaderBytes) = p->Offload;
+        return Native.Write(_queues[queue], p->Data - HeaderBytes, p->Length + HeaderBytes);
+    }
+
+    private static void Join(PacketBuffer* small, PacketBuffer* overflow)
+    {
+        Buffer.MemoryCopy(small->Data, overflow->Data, overflow->CapacityBytes, small->CapacityBytes);
+        overflow->Length = small->Length;
+        overflow->Offload = small->Offload;
     }
 
     private int ReadMtu()

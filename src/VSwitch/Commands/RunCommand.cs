@@ -43,7 +43,8 @@ internal static class RunCommand
         using var host = new SwitchHost(config, workers);
         foreach ((string port, DataPlane.Devices.IPacketDevice device) in host.Devices)
         {
-            Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues");
+            string offload = device.Capabilities.Offload ? ", offload" : "";
+            Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues{offload}");
         }
 
         Console.Error.WriteLine($"{ReadyMark}, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");

@@ -75,6 +75,16 @@ public class ConfigReaderTests
     }
 
     [Theory]
+    [InlineData("{ tap: vm1-eth0 }", true)]
+    [InlineData("{ tap: vm1-eth0, offload: true }", true)]
+    [InlineData("{ tap: vm1-eth0, offload: false }", false)]
+    public void A_tap_has_offload_unless_the_configuration_says_otherwise(string device, bool expected)
+    {
+        ConfigResult result = ConfigReader.Parse("c.yaml", Good.Replace("{ tap: vm1-eth0 }", device, StringComparison.Ordinal));
+        Assert.Equal(expected, result.Config!.Enis.Single(e => e.Device?.Tap == "vm1-eth0").Device!.Offload);
+    }
+
+    [Theory]
     [InlineData("name: blue\n", "nam: blue\n", "unknown key 'nam'", "did you mean 'name'")]
     [InlineData("primary: true", "primary: yes", "'primary: yes' is not true or false", null)]
     [InlineData("ports: \"80,443,8000-8100\"", "ports: \"100-80\"", "backwards; write 80-100", null)]
