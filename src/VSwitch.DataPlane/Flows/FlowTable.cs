@@ -10,6 +10,7 @@ namespace VSwitch.DataPlane.Flows;
 public sealed unsafe class FlowTable : IDisposable
 {
     private const int Prefix6Bytes = 64;
+    private const int ColdBytesAt = 64;
     private readonly HugeMemory _memory;
     private readonly FlowIndex _index;
     private readonly byte* _first;
@@ -36,6 +37,9 @@ public sealed unsafe class FlowTable : IDisposable
     /// <summary>The way from hashes to entries.</summary>
     public FlowIndex Index => _index;
 
+    /// <summary>Entries that there is room for.</summary>
+    public int Capacity => _capacity;
+
     /// <summary>Live entries, expired ones that nothing has met yet included.</summary>
     public int Count { get; private set; }
 
@@ -59,6 +63,21 @@ public sealed unsafe class FlowTable : IDisposable
     /// <summary>Asks the cache for an entry's first line.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(int number) => Sse.Prefetch0(_first + ((long)number * _strideBytes));
+
+    /// <summary>Asks the cache for all of an entry.</summary>
+    public void PrefetchWhole(int number)
+    {
+        byte* entry = _first + ((long)number * _strideBytes);
+        Sse.Prefetch0(entry);
+        Sse.Prefetch0(entry + ColdBytesAt);
+        if (IsV6)
+        {
+            Sse.Prefetch0(entry - Prefix6Bytes);
+        }
+    }
+
+    /// <summary>The number that <see cref="Add"/> gives out next, if there is one.</summary>
+    public int NextNumber => _free != FlowIndex.NotFound ? _free : _used;
 
     /// <summary>Finds the IPv4 connection of a key; null when there is none.</summary>
     public FlowEntry* Find(ulong keyLow, ulong keyHigh, uint hash)
