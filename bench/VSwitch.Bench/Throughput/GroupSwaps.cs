@@ -25,7 +25,8 @@ internal sealed record SwapPause(int Swaps, double LargestGapMicroseconds, doubl
 /// <summary>The rows of performance.md on replacing a group, and the pause of a worker while it happens.</summary>
 internal static class GroupSwaps
 {
-    private const int Runs = 31;
+    private const int Runs = 101;
+    private const double WarmUpNs = 2e9;
 
     public static string Text(GroupSwapCell cell) => string.Create(CultureInfo.InvariantCulture,
         $"swap {cell.Change,-4} {cell.Rules,6} rules: {cell.Microseconds,9:0.0} us, {cell.AllocatedBytes,10} bytes allocated");
@@ -39,7 +40,8 @@ internal static class GroupSwaps
         using NewConnectionLab lab = NewConnections.LabWith("eip", rules, 0);
         var times = new List<double>();
         long allocated = 0;
-        for (int i = 0; i < 2 * Runs; i++)
+        double begin = ThreadClock.NowNs();
+        for (int i = 0; i < Runs || ThreadClock.NowNs() - begin < WarmUpNs; i++)
         {
             SwitchConfig config = Changed(lab.Config, change, i);
             long before = GC.GetAllocatedBytesForCurrentThread();
@@ -50,7 +52,7 @@ internal static class GroupSwaps
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        return new GroupSwapCell(change, rules, times.Skip(Runs).Order().ElementAt(Runs / 2), allocated);
+        return new GroupSwapCell(change, rules, times.TakeLast(Runs).Order().ElementAt(Runs / 2), allocated);
     }
 
     /// <summary>Swaps a group of that many rules while a worker on another processor forwards established connections.</summary>
