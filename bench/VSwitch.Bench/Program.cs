@@ -25,6 +25,12 @@ if (args is ["newconn", ..])
             continue;
         }
 
+        if (parts[0] == "classify")
+        {
+            Console.WriteLine(NewConnections.Text(NewConnections.Classify(int.Parse(parts[1]), 2.596)));
+            continue;
+        }
+
         int rules = int.Parse(parts[2]);
         int size = int.Parse(parts[3]);
         Console.WriteLine(NewConnections.Text(parts[0] == "first" ? NewConnections.FirstPacket(parts[1], rules, size, 2.596) : NewConnections.TcpLife(parts[1], rules, size, 2.596)));

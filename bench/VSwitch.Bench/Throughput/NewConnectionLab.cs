@@ -51,6 +51,7 @@ internal sealed unsafe class NewConnectionLab : IDisposable
         Config = ConfigOf(rules, capacity);
         Numbers = new NumberDirectory();
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(Config, Numbers);
+        Snapshot = snapshot;
         _shared = new SwitchShared(snapshot, new FlowBudget(capacity, 1024), 64, (0x1111, 0x2222));
         var sizes = new WorkerOptions { SmallBuffers = 2048, LargeBuffers = 4, PortCapacity = snapshot.PortCount };
         _workers = new WorkerSet(1, _shared, sizes, Config.Switch.RssKey, null);
@@ -71,6 +72,9 @@ internal sealed unsafe class NewConnectionLab : IDisposable
     public SwitchConfig Config { get; }
 
     public NumberDirectory Numbers { get; }
+
+    /// <summary>The snapshot that the lab began with.</summary>
+    public ForwardingSnapshot Snapshot { get; }
 
     public Worker Worker { get; }
 

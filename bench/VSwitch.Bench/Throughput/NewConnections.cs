@@ -1,4 +1,5 @@
 using System.Globalization;
+using VSwitch.DataPlane.Policy;
 
 namespace VSwitch.Bench.Throughput;
 
@@ -88,6 +89,26 @@ internal static class NewConnections
             return sending - making + expiry;
         });
         return new NewConnectionCell("life " + scenario, rules, tableSize, ns * clocksPerNs, expiries.Order().ElementAt(Runs / 2) * clocksPerNs);
+    }
+
+    /// <summary>One look-up among the rules of a direction, for addresses of the three networks that the last rules allow.</summary>
+    public static NewConnectionCell Classify(int rules, double clocksPerNs)
+    {
+        using NewConnectionLab lab = LabWith("sg", rules, 0);
+        SecurityGroupTable groups = lab.Snapshot.SecurityGroups;
+        uint[] remotes = [0x0B01_000A, 0x0100_12C6, 0x0171_00CB, 0x0202_000A, 0x0300_13C6, 0x0971_00CB];
+        double ns = Median(() => Time(() =>
+        {
+            for (int i = 0; i < PerEni * NewConnectionLab.Enis; i++)
+            {
+                int rule = groups.Match(0, 6, remotes[i % remotes.Length], (ushort)(1 + (i & 0x7FFF)));
+                if (rule == SecurityGroupTable.NoRule)
+                {
+                    throw new InvalidOperationException("a packet is not allowed");
+                }
+            }
+        }));
+        return new NewConnectionCell("classify", rules, 0, ns * clocksPerNs, 0);
     }
 
     /// <summary>A lab with that many established connections.</summary>

@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace VSwitch.DataPlane.Policy;
 
 /// <summary>The rules of a block for one family: classes by protocol, sorted, and of each class a table for each prefix length that
-/// occurs, the shortest first. Immutable.</summary>
+/// occurs, the shortest first, all in one array. Immutable.</summary>
 internal sealed class FamilyRules<TAddress, TFamily>
     where TAddress : unmanaged, IEquatable<TAddress>
     where TFamily : IRawAddress<TAddress>
@@ -11,19 +12,16 @@ internal sealed class FamilyRules<TAddress, TFamily>
     /// <summary>The class of rules for every protocol.</summary>
     public const int AnyProtocol = 256;
 
-    /// <summary>Nothing that a rule can have comes after it.</summary>
-    public const ulong LastOrder = ulong.MaxValue;
-
     private const int ClassBit = 48;
     private const int LengthBit = 32;
-    private readonly ushort[] _protocols;
-    private readonly PrefixTable<TAddress, TFamily>[][] _tables;
+    private readonly PrefixTable<TAddress, TFamily>[] _tables;
+    private readonly ProtocolClass[] _classes;
 
-    /// <param name="protocols">Protocols with rules, in ascending order.</param>
-    /// <param name="tables">The tables of each.</param>
-    public FamilyRules(ushort[] protocols, PrefixTable<TAddress, TFamily>[][] tables)
+    /// <param name="classes">The protocols with rules, in ascending order.</param>
+    /// <param name="tables">The tables of all classes.</param>
+    public FamilyRules(ProtocolClass[] classes, PrefixTable<TAddress, TFamily>[] tables)
     {
-        _protocols = protocols;
+        _classes = classes;
         _tables = tables;
     }
 
@@ -33,81 +31,90 @@ internal sealed class FamilyRules<TAddress, TFamily>
         get
         {
             int longest = 0;
-            foreach (PrefixTable<TAddress, TFamily>[] tables in _tables)
+            foreach (PrefixTable<TAddress, TFamily> table in _tables)
             {
-                foreach (PrefixTable<TAddress, TFamily> table in tables)
-                {
-                    longest = Math.Max(longest, table.LongestProbe);
-                }
+                longest = Math.Max(longest, table.LongestProbe);
             }
 
             return longest;
         }
     }
 
-    /// <summary>Finds a rule: of the packet's protocol before one for every protocol, of a shorter prefix before one of a longer.</summary>
+    /// <summary>Finds the rule among several blocks' for a direction: of the packet's protocol before one for every protocol, of a
+    /// shorter prefix before one of a longer, of a lower first selector, of a lower last one, of a lower number.</summary>
+    /// <param name="blocks">The blocks' rules of the family.</param>
     /// <param name="protocol">IP protocol.</param>
     /// <param name="remote">The other end, raw.</param>
     /// <param name="selector">What rules look at besides.</param>
-    /// <param name="order">Orders what several blocks find: the lowest is meant; <see cref="LastOrder"/> when nothing is found.</param>
-    public int Match(byte protocol, TAddress remote, ushort selector, out ulong order)
+    public static int MatchAny(FamilyRules<TAddress, TFamily>[] blocks, byte protocol, TAddress remote, ushort selector)
     {
-        int rule = MatchClass(FindClass(protocol), remote, selector, out order);
-        if (rule != SecurityGroupTable.NoRule)
+        if (blocks.Length == 1)
         {
-            return rule;
+            return blocks[0].Match(protocol, remote, selector, out _);
         }
 
-        // Sorted: the class for every protocol can only be the last one.
-        int last = _protocols.Length - 1;
-        if (last < 0 || _protocols[last] != AnyProtocol)
+        int rule = SecurityGroupTable.NoRule;
+        ulong least = ulong.MaxValue;
+        foreach (FamilyRules<TAddress, TFamily> block in blocks)
         {
-            return SecurityGroupTable.NoRule;
+            int found = block.Match(protocol, remote, selector, out ulong order);
+            if (found != SecurityGroupTable.NoRule && (order < least || (order == least && found < rule)))
+            {
+                (rule, least) = (found, order);
+            }
         }
 
-        rule = MatchClass(last, remote, selector, out order);
-        order |= 1UL << ClassBit;
         return rule;
     }
 
-    private int MatchClass(int found, TAddress remote, ushort selector, out ulong order)
+    /// <summary>Finds a rule.</summary>
+    /// <param name="protocol">IP protocol.</param>
+    /// <param name="remote">The other end, raw.</param>
+    /// <param name="selector">What rules look at besides.</param>
+    /// <param name="order">Orders what several blocks find: the lowest is meant.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Match(byte protocol, TAddress remote, ushort selector, out ulong order)
     {
-        if (found >= 0)
+        order = 0;
+        ProtocolClass[] classes = _classes;
+        for (int i = 0; i < classes.Length; i++)
         {
-            PrefixTable<TAddress, TFamily>[] tables = _tables[found];
-            for (int i = 0; i < tables.Length; i++)
+            // Sorted: the class for every protocol can only be the last one, and is asked when the packet's own has nothing.
+            int there = classes[i].Protocol;
+            if (there == protocol || there == AnyProtocol)
             {
-                int rule = tables[i].Match(remote, selector, out uint place);
+                int rule = MatchClass(classes[i], remote, selector, out order);
                 if (rule != SecurityGroupTable.NoRule)
                 {
-                    order = ((ulong)(uint)tables[i].Length << LengthBit) | place;
+                    order |= there == AnyProtocol ? 1UL << ClassBit : 0;
                     return rule;
                 }
             }
         }
 
-        order = LastOrder;
         return SecurityGroupTable.NoRule;
     }
 
-    /// <summary>Binary search: a block may name all 256 protocols.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int FindClass(byte protocol)
+    private int MatchClass(ProtocolClass wanted, TAddress remote, ushort selector, out ulong order)
     {
-        int low = 0;
-        int high = _protocols.Length - 1;
-        while (low <= high)
+        ref PrefixTable<TAddress, TFamily> table = ref Unsafe.Add(
+            ref MemoryMarshal.GetArrayDataReference(_tables), wanted.FirstTable);
+        ref PrefixTable<TAddress, TFamily> end = ref Unsafe.Add(ref table, wanted.TableCount);
+        for (; Unsafe.IsAddressLessThan(ref table, ref end); table = ref Unsafe.Add(ref table, 1))
         {
-            int middle = (low + high) >>> 1;
-            int there = _protocols[middle];
-            if (there == protocol)
+            int rule = table.Match(remote, selector, out uint place);
+            if (rule != SecurityGroupTable.NoRule)
             {
-                return middle;
+                order = ((ulong)(uint)table.Length << LengthBit) | place;
+                return rule;
             }
-
-            (low, high) = there < protocol ? (middle + 1, high) : (low, middle - 1);
         }
 
-        return -1;
+        order = 0;
+        return SecurityGroupTable.NoRule;
     }
 }
+
+/// <summary>The tables of one protocol.</summary>
+internal readonly record struct ProtocolClass(ushort Protocol, ushort FirstTable, ushort TableCount);

@@ -70,8 +70,9 @@ internal readonly struct PrefixTable<TAddress, TFamily>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Match(TAddress remote, ushort selector, out uint place)
     {
-        PrefixSlot<TAddress> slot = _slots[Find(TFamily.And(remote, _mask))];
-        place = ((uint)slot.First << 16) | slot.Last;
+        ref PrefixSlot<TAddress> slot = ref Unsafe.Add(
+            ref MemoryMarshal.GetArrayDataReference(_slots), Find(TFamily.And(remote, _mask)));
+        place = slot.Bounds;
 
         // An empty slot has no range; the bounds of several ranges are those of all together.
         if (slot.RangeCount == 0 || selector < slot.First || selector > slot.Last)
@@ -165,7 +166,11 @@ internal readonly struct PrefixTable<TAddress, TFamily>
 /// <summary>A prefix with its rules. With one range: its rule and bounds; with several: the place of the first one, and the bounds
 /// of all. No range: the slot is empty.</summary>
 internal readonly record struct PrefixSlot<TAddress>(TAddress Network, int Rule, int RangeCount, ushort First, ushort Last)
-    where TAddress : unmanaged, IEquatable<TAddress>;
+    where TAddress : unmanaged, IEquatable<TAddress>
+{
+    /// <summary>First and last selector in one word.</summary>
+    public uint Bounds => ((uint)First << 16) | Last;
+}
 
 /// <summary>Selectors from first to last that a rule allows and no rule before it; <paramref name="RuleFirst"/> is where the rule
 /// itself begins.</summary>

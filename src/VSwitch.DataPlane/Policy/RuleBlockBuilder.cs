@@ -98,29 +98,21 @@ public sealed class RuleBlockBuilder
                 Array.Sort(_sorted, static (a, b) => a.Key.CompareTo(b.Key));
             }
 
-            var protocols = new List<ushort>();
-            var tables = new List<PrefixTable<TAddress, TFamily>[]>();
+            var classes = new List<ProtocolClass>();
+            var tables = new PrefixTable<TAddress, TFamily>[_sorted.Length];
             for (int i = 0; i < _sorted.Length;)
             {
-                int protocol = _sorted[i].Key >> LengthBits;
-                int end = i + 1;
-                while (end < _sorted.Length && _sorted[end].Key >> LengthBits == protocol)
+                int first = i;
+                int protocol = _sorted[first].Key >> LengthBits;
+                for (; i < _sorted.Length && _sorted[i].Key >> LengthBits == protocol; i++)
                 {
-                    end++;
+                    tables[i] = _sorted[i].Build();
                 }
 
-                var own = new PrefixTable<TAddress, TFamily>[end - i];
-                for (int k = 0; k < own.Length; k++)
-                {
-                    own[k] = _sorted[i + k].Build();
-                }
-
-                protocols.Add((ushort)protocol);
-                tables.Add(own);
-                i = end;
+                classes.Add(new ProtocolClass((ushort)protocol, (ushort)first, (ushort)(i - first)));
             }
 
-            return new FamilyRules<TAddress, TFamily>([.. protocols], [.. tables]);
+            return new FamilyRules<TAddress, TFamily>([.. classes], tables);
         }
 
         /// <summary>Sorts by protocol, those for all last, then by prefix length.</summary>

@@ -20,7 +20,8 @@ public sealed class SecurityGroupTable
     /// <summary>Highest number of a group.</summary>
     public const int MaxGroup = int.MaxValue >> OrdinalBits;
 
-    private readonly RuleBlock[][] _sets;
+    private readonly FamilyRules<uint, RawAddress4>[][] _sets4;
+    private readonly FamilyRules<RawIp6, RawAddress6>[][] _sets6;
     private readonly IRuleWords _words;
     private readonly SecurityGroupState[] _groups;
 
@@ -30,7 +31,8 @@ public sealed class SecurityGroupTable
     /// <param name="words">What the rules say, for people.</param>
     public SecurityGroupTable(RuleBlock[][] sets, SecurityGroupState[] groups, IRuleWords words)
     {
-        _sets = sets;
+        _sets4 = Array.ConvertAll(sets, blocks => Array.ConvertAll(blocks, block => block.V4));
+        _sets6 = Array.ConvertAll(sets, blocks => Array.ConvertAll(blocks, block => block.V6));
         _groups = groups;
         _words = words;
     }
@@ -69,57 +71,30 @@ public sealed class SecurityGroupTable
     /// <param name="remote">The other end, raw.</param>
     /// <param name="selector">Destination port in host order (TCP, UDP, SCTP), or type * 256 + code (ICMP); else 0.</param>
     /// <returns>The rule's number, or <see cref="NoRule"/>.</returns>
-    public int Match(int ruleSet, byte protocol, uint remote, ushort selector)
-    {
-        RuleBlock[] blocks = _sets[ruleSet];
-        int rule = NoRule;
-        ulong least = ulong.MaxValue;
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            int found = blocks[i].V4.Match(protocol, remote, selector, out ulong order);
-            if (found != NoRule && (order < least || (order == least && found < rule)))
-            {
-                (rule, least) = (found, order);
-            }
-        }
-
-        return rule;
-    }
+    public int Match(int ruleSet, byte protocol, uint remote, ushort selector) =>
+        FamilyRules<uint, RawAddress4>.MatchAny(_sets4[ruleSet], protocol, remote, selector);
 
     /// <summary>Finds a rule that allows an IPv6 packet.</summary>
-    public int Match(int ruleSet, byte protocol, RawIp6 remote, ushort selector)
-    {
-        RuleBlock[] blocks = _sets[ruleSet];
-        int rule = NoRule;
-        ulong least = ulong.MaxValue;
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            int found = blocks[i].V6.Match(protocol, remote, selector, out ulong order);
-            if (found != NoRule && (order < least || (order == least && found < rule)))
-            {
-                (rule, least) = (found, order);
-            }
-        }
-
-        return rule;
-    }
+    public int Match(int ruleSet, byte protocol, RawIp6 remote, ushort selector) =>
+        FamilyRules<RawIp6, RawAddress6>.MatchAny(_sets6[ruleSet], protocol, remote, selector);
 
     /// <summary>Slots that a look-up of a prefix reads, at most; the tests hold it small whatever the rules.</summary>
-    internal int LongestProbe
-    {
-        get
-        {
-            int longest = 0;
-            foreach (RuleBlock[] blocks in _sets)
-            {
-                foreach (RuleBlock block in blocks)
-                {
-                    longest = Math.Max(longest, Math.Max(block.V4.LongestProbe, block.V6.LongestProbe));
-                }
-            }
+    internal int LongestProbe => Math.Max(LongestOf(_sets4), LongestOf(_sets6));
 
-            return longest;
+    private static int LongestOf<TAddress, TFamily>(FamilyRules<TAddress, TFamily>[][] sets)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IRawAddress<TAddress>
+    {
+        int longest = 0;
+        foreach (FamilyRules<TAddress, TFamily>[] blocks in sets)
+        {
+            foreach (FamilyRules<TAddress, TFamily> block in blocks)
+            {
+                longest = Math.Max(longest, block.LongestProbe);
+            }
         }
+
+        return longest;
     }
 
     /// <summary>The group of a rule as it is now; a nameless one when it is gone.</summary>
