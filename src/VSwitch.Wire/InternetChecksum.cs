@@ -9,6 +9,7 @@ namespace VSwitch.Wire;
 /// (RFC 1071 section 2B), so the data plane never swaps.</summary>
 public static class InternetChecksum
 {
+    private const ulong InverseOf65535 = 0xFFFEFFFEFFFEFFFF;
     /// <summary>Raw delta of a TTL (or of any low raw byte) that goes down by one.</summary>
     public const ushort RawMinusOne = 0xFFFE;
 
@@ -156,12 +157,11 @@ public static class InternetChecksum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe bool IsIpv4Header20Valid(byte* header)
     {
-        // Five words of 32 bits make a sum of at most 35 bits; one fold leaves 20, so after the second nothing can
-        // carry and the test is exact.
+        // Folded to all ones means: a multiple of 65535 and not 0. A multiple of an odd number is known by one product with
+        // its inverse modulo 2^64.
         var words = (uint*)header;
         ulong sum = ((ulong)words[0] + words[1]) + ((ulong)words[2] + words[3]) + words[4];
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        return (sum & 0xFFFF) + (sum >> 16) == 0xFFFF;
+        return (sum * InverseOf65535) - 1 < ulong.MaxValue / 65535;
     }
 
     /// <summary>True when an IPv4 header of any length sums to all ones.</summary>
@@ -175,12 +175,13 @@ public static class InternetChecksum
     /// <summary>Sum of two deltas.</summary>
     public static ushort AddRaw(ushort a, ushort b) => FoldRaw((uint)a + b);
 
-    /// <summary>RFC 1624 equation 3: HC' = ~(~HC + delta).</summary>
+    /// <summary>RFC 1624 equation 3: HC' = ~(~HC + delta), worked out as HC - delta with the borrow brought around, which gives the
+    /// same bits for every input (of the two zeros too).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort ApplyRaw(ushort checksum, ushort delta)
     {
-        uint sum = (uint)(ushort)~checksum + delta;
-        return (ushort)~((sum & 0xFFFF) + (sum >> 16));
+        int difference = checksum - delta;
+        return (ushort)(difference + (difference >> 31));
     }
 
     /// <summary>The same for UDP: 0 means no checksum and stays (RFC 768), and a result of 0 is sent as FFFF.</summary>

@@ -69,7 +69,6 @@ public sealed unsafe class SnapshotCompiler
             Ip4ToPort = new NativeMap(Addresses(isV6: false)
                 .Select(a => Pair(ForwardingSnapshot.Ip4Key(a.Vpc, Raw.Ip4(a.Address)), a.Port)).ToArray()),
             Ip6ToPort = new NativeMap(HashAddresses6()),
-            EipByAddress = new NativeMap(_config.ElasticIps.Select((e, i) => Pair(Raw.Ip4(e.Address), i + 1)).ToArray()),
             LowestEip = _config.ElasticIps.Count == 0 ? uint.MaxValue : _config.ElasticIps.Min(e => e.Address.V4Value),
             HighestEip = _config.ElasticIps.Count == 0 ? 0 : _config.ElasticIps.Max(e => e.Address.V4Value),
             Subnets = [.. _subnets],
@@ -263,25 +262,30 @@ public sealed unsafe class SnapshotCompiler
         var enis = _config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal);
         for (int i = 0; i < _config.ElasticIps.Count; i++)
         {
-            ElasticIpConfig config = _config.ElasticIps[i];
-            Eip* eip = snapshot.Eips + i + 1;
-            eip->Address = Raw.Ip4(config.Address);
-            eip->OutBucket = config.BandwidthBitsPerSecond is null ? -1 : _numbers.BucketOf(config.Name, isOutbound: true);
-            eip->InBucket = config.BandwidthBitsPerSecond is null && config.BandwidthInBitsPerSecond is null
-                ? -1 : _numbers.BucketOf(config.Name, isOutbound: false);
-            if (config.Eni == null)
-            {
-                continue;
-            }
-
-            EniConfig eni = enis[config.Eni];
-            IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
-            int port = _numbers.PortOf(eni.Name);
-            eip->Private = Raw.Ip4(address);
-            eip->Port = (ushort)port;
-            eip->Vpc = snapshot.Enis[port].Vpc;
-            snapshot.Enis[port].Eip[snapshot.SlotOf(port, eip->Private)] = i + 1;
+            FillEip(snapshot, _config.ElasticIps[i], i + 1, enis);
+            snapshot.EipByAddress.Add(snapshot.Eips[i + 1], i + 1);
         }
+    }
+
+    private void FillEip(ForwardingSnapshot snapshot, ElasticIpConfig config, int number, Dictionary<string, EniConfig> enis)
+    {
+        Eip* eip = snapshot.Eips + number;
+        eip->Address = Raw.Ip4(config.Address);
+        eip->OutBucket = config.BandwidthBitsPerSecond is null ? -1 : _numbers.BucketOf(config.Name, isOutbound: true);
+        eip->InBucket = config.BandwidthBitsPerSecond is null && config.BandwidthInBitsPerSecond is null
+            ? -1 : _numbers.BucketOf(config.Name, isOutbound: false);
+        if (config.Eni == null)
+        {
+            return;
+        }
+
+        EniConfig eni = enis[config.Eni];
+        IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
+        int port = _numbers.PortOf(eni.Name);
+        eip->Private = Raw.Ip4(address);
+        eip->Port = (ushort)port;
+        eip->Vpc = snapshot.Enis[port].Vpc;
+        snapshot.Enis[port].Eip[snapshot.SlotOf(port, eip->Private)] = number;
     }
 
     private IEnumerable<(int Vpc, IpAddress Address, int Port)> Addresses(bool isV6) => _config.Enis.SelectMany(eni =>

@@ -14,11 +14,11 @@ public sealed unsafe partial class HugeMemory : IDisposable
     private readonly nuint _mappedBytes;
     private byte* _mapping;
 
-    /// <summary>Maps at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above one.</summary>
+    /// <summary>Maps at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above a quarter of one.</summary>
     /// <exception cref="InsufficientMemoryException">The system gives no more address space.</exception>
     public HugeMemory(nuint bytes)
     {
-        bool huge = bytes >= HugePageBytes;
+        bool huge = bytes >= HugePageBytes / 4;
         nuint alignment = huge ? HugePageBytes : 4096;
         LengthBytes = (Math.Max(1, bytes) + alignment - 1) & ~(alignment - 1);
         _mappedBytes = huge ? LengthBytes + HugePageBytes : LengthBytes;

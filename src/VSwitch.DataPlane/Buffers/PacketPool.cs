@@ -95,6 +95,32 @@ public sealed unsafe class PacketPool : IDisposable
         bytes <= SmallStrideBytes - PacketBuffer.DataOffsetBytes ? Rent()
         : bytes <= LargeStrideBytes - PacketBuffer.DataOffsetBytes ? RentLarge() : null;
 
+    /// <summary>Takes back those of some buffers that are this pool's and small, nearly all; the others move to the front.</summary>
+    /// <returns>How many others there are.</returns>
+    public int TakeBack(PacketBuffer** packets, int count)
+    {
+        // OwnerWorker and IsLarge lie side by side.
+        PacketBuffer** free = _smallFree;
+        int freeCount = _smallFreeCount;
+        int others = 0;
+        for (int i = 0; i < count; i++)
+        {
+            PacketBuffer* p = packets[i];
+            if (*(ushort*)&p->OwnerWorker == (byte)Worker)
+            {
+                Debug.Assert(freeCount < SmallCount, "a buffer was returned twice");
+                free[freeCount++] = p;
+            }
+            else
+            {
+                packets[others++] = p;
+            }
+        }
+
+        _smallFreeCount = freeCount;
+        return others;
+    }
+
     /// <summary>Gives a buffer of this pool back.</summary>
     public void Return(PacketBuffer* p)
     {

@@ -32,8 +32,8 @@ public sealed unsafe class Connections : IDisposable
         V4 = new FlowTable(budget.Capacity, isV6: false);
         V6 = new FlowTable(budget.Capacity, isV6: true);
         Paths = new PathTable(budget.Capacity);
-        HalfOpen = new HalfOpenList(2 * budget.Capacity, counters.PortCapacity);
-        _wheel = new FlowWheel(2 * budget.Capacity);
+        HalfOpen = new HalfOpenList(2 * V4.SlotCount, counters.PortCapacity);
+        _wheel = new FlowWheel(2 * V4.SlotCount);
         _quota = new HalfOpenQuota([this], 1);
         ShareAmong(_eniCount);
         Use(Timeouts);
@@ -111,12 +111,13 @@ public sealed unsafe class Connections : IDisposable
         }
 
         _lease--;
-        entry->CreatedMs = _nowMs;
         int number = table.NumberOf(entry);
+        FlowDetail* detail = table.DetailOf(entry);
+        detail->CreatedMs = _nowMs;
         HalfOpen.Add(SlotOf(table, number), chargedPort, _budget.NextOrder());
-        if (entry->InWheel == 0)
+        if (detail->InWheel == 0)
         {
-            entry->InWheel = 1;
+            detail->InWheel = 1;
             _wheel.Add(number | (isV6 ? V6Bit : 0), FlowWheel.TickOf(_nowMs + _horizonMs));
         }
 
@@ -128,6 +129,9 @@ public sealed unsafe class Connections : IDisposable
         HalfOpen.Prefetch(SlotOf(table, next));
         return entry;
     }
+
+    /// <summary>What is rarely asked of a connection.</summary>
+    public FlowDetail* DetailOf(FlowEntry* entry) => TableOf(entry).DetailOf(entry);
 
     /// <summary>Both ends have spoken: the entry is never evicted from here on.</summary>
     public void MarkAnswered(FlowEntry* entry)
@@ -142,7 +146,7 @@ public sealed unsafe class Connections : IDisposable
     {
         int slot = HalfOpen.OldestOf(port);
         _counters.FlowsEvicted++;
-        Remove(slot < V4.Capacity ? V4.At(slot) : V6.At(slot - V4.Capacity));
+        Remove(slot < V4.SlotCount ? V4.At(slot) : V6.At(slot - V4.SlotCount));
     }
 
     /// <summary>Takes an entry out and lets go of its path.</summary>
@@ -220,7 +224,7 @@ public sealed unsafe class Connections : IDisposable
     private FlowTable TableOf(FlowEntry* entry) => (entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4;
 
     /// <summary>Number of an entry among those of both families: IPv4 first, so that a table of one family is in one piece.</summary>
-    private int SlotOf(FlowTable table, int number) => table.IsV6 ? V4.Capacity + number : number;
+    private int SlotOf(FlowTable table, int number) => table.IsV6 ? V4.SlotCount + number : number;
 
     /// <summary>With a full budget: lets go what has expired, or else the oldest half-open one of the ENI with most.</summary>
     private bool TryReap()
@@ -302,13 +306,14 @@ public sealed unsafe class Connections : IDisposable
         foreach (int number in numbers[..leaving])
         {
             FlowTable table = TableOf(number);
-            table.Index.Prefetch(table.At(number & ~V6Bit)->Hash);
+            table.Index.Prefetch(table.DetailOf(table.At(number & ~V6Bit))->Hash);
         }
 
         foreach (int number in numbers[..leaving])
         {
-            FlowEntry* entry = TableOf(number).At(number & ~V6Bit);
-            entry->InWheel = 0;
+            FlowTable table = TableOf(number);
+            FlowEntry* entry = table.At(number & ~V6Bit);
+            table.DetailOf(entry)->InWheel = 0;
             if (entry->State != FlowState.Free)
             {
                 Remove(entry);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace VSwitch.DataPlane.Flows;
@@ -17,8 +18,9 @@ public struct FlowAction
     /// <summary>The generation that never comes.</summary>
     public const uint Denied = 0;
 
-    /// <summary>Destination MAC that a packet of this direction must carry, raw in the low 48 bits.</summary>
-    [FieldOffset(0)] public ulong ExpectedMac;
+    /// <summary>What a packet of this direction must have, in one word to compare: destination MAC (raw, high 48 bits) and the
+    /// port that it came in by (low 16).</summary>
+    [FieldOffset(0)] public ulong Arrival;
 
     /// <summary>First 8 of the 12 MAC bytes to write (destination, source), raw.</summary>
     [FieldOffset(8)] public ulong MacBytes;
@@ -42,8 +44,9 @@ public struct FlowAction
     /// <summary>Added to the complement of the TCP or UDP checksum: addresses.</summary>
     [FieldOffset(34)] public ushort L4Delta;
 
-    /// <summary>Port that a packet of this direction must have come in by.</summary>
-    [FieldOffset(36)] public ushort InPort;
+    /// <summary>Largest IP packet that may take the short way, bytes: <see cref="MtuBytes"/>, or 0 where a bandwidth is to be
+    /// asked.</summary>
+    [FieldOffset(36)] public ushort PlainBytes;
 
     /// <summary>Port that it leaves by.</summary>
     [FieldOffset(38)] public ushort OutPort;
@@ -74,4 +77,11 @@ public struct FlowAction
 
     /// <summary>In a path's first action: next path with the same hash, or next free one.</summary>
     [FieldOffset(60)] public int Next;
+
+    /// <summary>Port that a packet of this direction must have come in by.</summary>
+    public readonly int InPort => (ushort)Arrival;
+
+    /// <summary>The word of a packet with that destination MAC (raw, low 48 bits; the rest is ignored) and port.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong ArrivalOf(ulong mac, int port) => (mac << 16) | (uint)port;
 }

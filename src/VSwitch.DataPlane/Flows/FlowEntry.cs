@@ -46,7 +46,7 @@ public enum FlowFlags : byte
     /// <summary>The opener is the higher endpoint of the canonical key: its packets have PacketFlags.Swapped.</summary>
     OpenerSwapped = 1,
 
-    /// <summary>An IPv6 connection: its key is in the line before the entry.</summary>
+    /// <summary>An IPv6 connection: its addresses are in an array of their own.</summary>
     IsV6 = 2,
 
     /// <summary>Both ends have spoken to effect: never evicted (order of checks, section 12).</summary>
@@ -79,16 +79,17 @@ public enum TcpMarks : byte
     SackPermitted = 64,
 }
 
-/// <summary>One connection, both directions. The first cache line is all that an established packet touches (read and
-/// write): key, state, deadline, path, short counters. The second line is for what is rare. An IPv6 entry has a line
-/// before it with the addresses. Owner: the worker whose table it is in; others never write.</summary>
+/// <summary>One connection, both directions: all that an established packet touches (read and write), in one cache line. What is
+/// rare stands in its <see cref="FlowDetail"/>, in an array of its own: entries of one line use all sets of a cache, entries
+/// of two lines would use every second one for the line that counts (bench/README.md). Owner: the worker whose table it is
+/// in; others never write.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
 public unsafe struct FlowEntry
 {
-    /// <summary>Two cache lines; a house test holds it.</summary>
-    public const int SizeBytes = 128;
+    /// <summary>One cache line; a house test holds it.</summary>
+    public const int SizeBytes = 64;
 
-    /// <summary>IPv4: the lower and the higher address (raw). IPv6: a hash of the addresses; they stand before the entry.</summary>
+    /// <summary>IPv4: the lower and the higher address (raw). IPv6: a hash of the addresses; they stand in an array of their own.</summary>
     [FieldOffset(0)] public ulong KeyLow;
 
     /// <summary>Ports, space (VPC), protocol and kind; see <see cref="FlowKey"/>.</summary>
@@ -125,54 +126,9 @@ public unsafe struct FlowEntry
     [FieldOffset(52)] public int Path;
 
     /// <summary>Packets (high 10 bits) and bytes (low 22) from the lower to the higher endpoint since the last carry into
-    /// <see cref="PacketsUp"/> and <see cref="BytesUp"/>.</summary>
+    /// <see cref="FlowDetail.PacketsUp"/> and <see cref="FlowDetail.BytesUp"/>.</summary>
     [FieldOffset(56)] public uint TrafficUp;
 
     /// <summary>The same from the higher to the lower endpoint.</summary>
     [FieldOffset(60)] public uint TrafficDown;
-
-    /// <summary>Carried packets from the lower to the higher endpoint.</summary>
-    [FieldOffset(64)] public long PacketsUp;
-
-    /// <summary>Carried bytes (of frames as received) from the lower to the higher endpoint.</summary>
-    [FieldOffset(72)] public long BytesUp;
-
-    /// <summary>Carried packets from the higher to the lower endpoint.</summary>
-    [FieldOffset(80)] public long PacketsDown;
-
-    /// <summary>Carried bytes from the higher to the lower endpoint.</summary>
-    [FieldOffset(88)] public long BytesDown;
-
-    /// <summary>Full hash of the key, to find the index slot again.</summary>
-    [FieldOffset(96)] public uint Hash;
-
-    /// <summary>1 while the expiry wheel holds an entry for this slot, also when the slot is free.</summary>
-    [FieldOffset(100)] public byte InWheel;
-
-    /// <summary>TCP: scale (low half, 15 = none) and SACK-permitted (bit 4) of the remembered SYN.</summary>
-    [FieldOffset(101)] public byte RememberedOptions;
-
-    /// <summary>Port on which the opener's packets come in.</summary>
-    [FieldOffset(102)] public ushort OpenerPort;
-
-    /// <summary>Egress rule that allowed it, -1 = the opener is outside.</summary>
-    [FieldOffset(104)] public int EgressRule;
-
-    /// <summary>Ingress rule that allowed it, -1 = the other end is outside.</summary>
-    [FieldOffset(108)] public int IngressRule;
-
-    /// <summary>Milliseconds (wrapping) when it began.</summary>
-    [FieldOffset(112)] public uint CreatedMs;
-
-    /// <summary>Next free slot while <see cref="State"/> is Free.</summary>
-    [FieldOffset(116)] public int NextFree;
-
-    /// <summary>TCP, with a mark: end of the remembered SYN, or number of the remembered ACK.</summary>
-    [FieldOffset(116)] public uint RememberedSequence;
-
-    /// <summary>Destination port, or ICMP type and code, of the opener's first packet: what the rules looked at.</summary>
-    [FieldOffset(120)] public ushort Selector;
-
-    /// <summary>TCP: window of the remembered SYN.</summary>
-    [FieldOffset(122)] public ushort RememberedWindow;
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Tables;
 
@@ -25,18 +26,23 @@ public static class FlowKey
     public static ulong Space(int space, byte protocol, byte kind) =>
         ((ulong)(uint)space << 32) | ((ulong)protocol << 48) | ((ulong)kind << 56);
 
-    /// <summary>Sorts two IPv4 endpoints into a key. Addresses and ports raw.</summary>
-    /// <returns>True when the source is the higher endpoint.</returns>
+    /// <summary>Sorts two IPv4 endpoints into a key, without a branch that the traffic decides.</summary>
+    /// <param name="addresses">Source (low half) and destination as they lie in the packet; becomes the low half of the key.</param>
+    /// <param name="ports">Source (low half) and destination port, raw; becomes the ports of the key's high half.</param>
+    /// <returns>1 when the source is the higher endpoint, else 0.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Sort(uint source, uint destination, uint sourcePort, uint destinationPort, out ulong low, out ulong ports)
+    public static uint Sort(ref ulong addresses, ref uint ports)
     {
-        ulong from = ((ulong)source << 16) | sourcePort;
-        ulong to = ((ulong)destination << 16) | destinationPort;
-        bool swapped = from > to;
-        ulong lower = swapped ? to : from;
-        ulong higher = swapped ? from : to;
-        low = (lower >> 16) | ((higher >> 16) << 32);
-        ports = (lower & 0xFFFF) | ((higher & 0xFFFF) << 16);
+        ulong turned = BitOperations.RotateLeft(addresses, 32);
+        uint turnedPorts = BitOperations.RotateLeft(ports, 16);
+        uint swapped = turned > addresses ? 1u : 0;
+        if (turned == addresses)
+        {
+            swapped = turnedPorts > ports ? 1u : 0;
+        }
+
+        addresses ^= (addresses ^ turned) & (0 - (ulong)swapped);
+        ports ^= (ports ^ turnedPorts) & (0 - swapped);
         return swapped;
     }
 

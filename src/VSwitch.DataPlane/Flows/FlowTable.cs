@@ -9,12 +9,15 @@ namespace VSwitch.DataPlane.Flows;
 /// Entries never move; numbers are reused last in, first out.</summary>
 public sealed unsafe class FlowTable : IDisposable
 {
-    private const int Prefix6Bytes = 64;
-    private const int ColdBytesAt = 64;
-    private readonly HugeMemory _memory;
+    private const int BlockSlotBits = 6;
+    private const int BlockSlots = 1 << BlockSlotBits;
+    private readonly HugeMemory _entryMemory;
+    private readonly HugeMemory _detailMemory;
+    private readonly HugeMemory? _addressMemory;
     private readonly FlowIndex _index;
-    private readonly byte* _first;
-    private readonly int _strideBytes;
+    private readonly FlowEntry* _entries;
+    private readonly FlowDetail* _details;
+    private readonly FlowAddresses6* _addresses;
     private readonly int _capacity;
     private int _used;
     private int _free = FlowIndex.NotFound;
@@ -24,11 +27,19 @@ public sealed unsafe class FlowTable : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         _capacity = capacity;
+        SlotCount = (capacity + BlockSlots - 1) & -BlockSlots;
         IsV6 = isV6;
-        _strideBytes = FlowEntry.SizeBytes + (isV6 ? Prefix6Bytes : 0);
-        _memory = new HugeMemory((nuint)capacity * (nuint)_strideBytes);
-        _index = new FlowIndex(capacity);
-        _first = _memory.Address + (isV6 ? Prefix6Bytes : 0);
+        _entryMemory = new HugeMemory((nuint)SlotCount * FlowEntry.SizeBytes);
+        _detailMemory = new HugeMemory((nuint)SlotCount * FlowDetail.SizeBytes);
+        _entries = (FlowEntry*)_entryMemory.Address;
+        _details = (FlowDetail*)_detailMemory.Address;
+        if (isV6)
+        {
+            _addressMemory = new HugeMemory((nuint)SlotCount * (nuint)sizeof(FlowAddresses6));
+            _addresses = (FlowAddresses6*)_addressMemory.Address;
+        }
+
+        _index = new FlowIndex(SlotCount);
     }
 
     /// <summary>True for the table of IPv6 connections.</summary>
@@ -37,47 +48,47 @@ public sealed unsafe class FlowTable : IDisposable
     /// <summary>The way from hashes to entries.</summary>
     public FlowIndex Index => _index;
 
-    /// <summary>Entries that there is room for.</summary>
-    public int Capacity => _capacity;
-
     /// <summary>Live entries, expired ones that nothing has met yet included.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Highest number ever used, plus one: walks end there.</summary>
-    public int UsedCount => _used;
+    /// <summary>Slots: numbers are below it. The capacity, rounded up to whole blocks.</summary>
+    public int SlotCount { get; }
 
     /// <summary>Bytes a connection takes, index included, when the table is full.</summary>
-    public double BytesPerConnection => _strideBytes + ((double)_index.LengthBytes / _capacity);
+    public double BytesPerConnection => FlowEntry.SizeBytes + FlowDetail.SizeBytes +
+        (IsV6 ? sizeof(FlowAddresses6) : 0) + ((double)_index.LengthBytes / SlotCount);
 
     /// <summary>The entry of a number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public FlowEntry* At(int number) => (FlowEntry*)(_first + ((long)number * _strideBytes));
+    public FlowEntry* At(int number) => _entries + number;
 
     /// <summary>The number of an entry.</summary>
-    public int NumberOf(FlowEntry* entry) => (int)(((byte*)entry - _first) / _strideBytes);
+    public int NumberOf(FlowEntry* entry) => (int)(entry - _entries);
 
-    /// <summary>The addresses of an IPv6 entry.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FlowAddresses6* Addresses6(FlowEntry* entry) => (FlowAddresses6*)((byte*)entry - Prefix6Bytes);
+    /// <summary>What is rarely asked of an entry.</summary>
+    public FlowDetail* DetailOf(FlowEntry* entry) => _details + (entry - _entries);
 
-    /// <summary>Asks the cache for an entry's first line.</summary>
+    /// <summary>The addresses of an entry; of the IPv6 table only.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(int number) => Sse.Prefetch0(_first + ((long)number * _strideBytes));
+    public FlowAddresses6* AddressesOf(FlowEntry* entry) => _addresses + (entry - _entries);
+
+    /// <summary>Asks the cache for an entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(int number) => Sse.Prefetch0(_entries + number);
 
     /// <summary>Asks the cache for all of an entry.</summary>
     public void PrefetchWhole(int number)
     {
-        byte* entry = _first + ((long)number * _strideBytes);
-        Sse.Prefetch0(entry);
-        Sse.Prefetch0(entry + ColdBytesAt);
+        Sse.Prefetch0(_entries + number);
+        Sse.Prefetch0(_details + number);
         if (IsV6)
         {
-            Sse.Prefetch0(entry - Prefix6Bytes);
+            Sse.Prefetch0(_addresses + number);
         }
     }
 
     /// <summary>The number that <see cref="Add"/> gives out next, if there is one.</summary>
-    public int NextNumber => _free != FlowIndex.NotFound ? _free : _used;
+    public int NextNumber => _free != FlowIndex.NotFound ? _free : Scatter(_used);
 
     /// <summary>Finds the IPv4 connection of a key; null when there is none.</summary>
     public FlowEntry* Find(ulong keyLow, ulong keyHigh, uint hash)
@@ -102,7 +113,7 @@ public sealed unsafe class FlowTable : IDisposable
         for (int number = _index.Find(hash, ref cursor); number != FlowIndex.NotFound; number = _index.Find(hash, ref cursor))
         {
             FlowEntry* entry = At(number);
-            if (entry->KeyLow == keyLow && entry->KeyHigh == keyHigh && *Addresses6(entry) == addresses)
+            if (entry->KeyLow == keyLow && entry->KeyHigh == keyHigh && *AddressesOf(entry) == addresses)
             {
                 return entry;
             }
@@ -123,7 +134,7 @@ public sealed unsafe class FlowTable : IDisposable
                 return null;
             }
 
-            number = _used;
+            number = Scatter(_used);
         }
 
         if (!_index.TryAdd(hash, number))
@@ -132,35 +143,43 @@ public sealed unsafe class FlowTable : IDisposable
         }
 
         FlowEntry* entry = At(number);
+        FlowDetail* detail = DetailOf(entry);
         if (number == _free)
         {
-            _free = entry->NextFree;
+            _free = detail->NextFree;
         }
         else
         {
             _used++;
         }
 
-        byte inWheel = entry->InWheel;
+        byte inWheel = detail->InWheel;
         *entry = default;
-        entry->InWheel = inWheel;
+        *detail = default;
+        detail->InWheel = inWheel;
+        detail->Hash = hash;
         entry->KeyLow = keyLow;
         entry->KeyHigh = keyHigh;
-        entry->Hash = hash;
         entry->Flags = IsV6 ? FlowFlags.IsV6 : FlowFlags.None;
         Count++;
         return entry;
     }
+
+    /// <summary>Fresh slots in an order of their own within each block. Connections often begin in turn, one for each port, so in
+    /// plain order those of one port would lie at even distances, in a few sets of the cache, and what is prefetched for one
+    /// burst of that port would push itself out (bench/README.md).</summary>
+    private static int Scatter(int i) => i ^ (int)((((uint)i / BlockSlots) * 0x9E37_79B1u) >> (32 - BlockSlotBits));
 
     /// <summary>Takes an entry out; its slot may be used again at once.</summary>
     public void Remove(FlowEntry* entry)
     {
         Debug.Assert(entry->State != FlowState.Free, "an entry is removed once");
         int number = NumberOf(entry);
-        _index.Remove(entry->Hash, number);
+        FlowDetail* detail = DetailOf(entry);
+        _index.Remove(detail->Hash, number);
         entry->State = FlowState.Free;
         entry->KeyHigh = ulong.MaxValue;
-        entry->NextFree = _free;
+        detail->NextFree = _free;
         _free = number;
         Count--;
     }
@@ -168,14 +187,18 @@ public sealed unsafe class FlowTable : IDisposable
     /// <summary>Touches all memory, so that no page is faulted in on a packet's way.</summary>
     public void Prefault()
     {
-        _memory.Prefault();
+        _entryMemory.Prefault();
+        _detailMemory.Prefault();
+        _addressMemory?.Prefault();
         _index.Prefault();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _memory.Dispose();
+        _entryMemory.Dispose();
+        _detailMemory.Dispose();
+        _addressMemory?.Dispose();
         _index.Dispose();
     }
 }

@@ -98,10 +98,11 @@ public static unsafe class TcpTracker
 
     /// <summary>Judges a segment of a connection; moves state and windows of one that is accepted.</summary>
     /// <param name="e">The connection.</param>
+    /// <param name="memory">What it remembers of packets that did not fit.</param>
     /// <param name="segment">The segment.</param>
     /// <param name="d">Its direction: 0 from the lower endpoint, 1 from the higher.</param>
     /// <param name="isReply">True against the opener's direction.</param>
-    public static TcpVerdict Judge(FlowEntry* e, in TcpSegment segment, int d, bool isReply)
+    public static TcpVerdict Judge(FlowEntry* e, TcpMemory* memory, in TcpSegment segment, int d, bool isReply)
     {
         FlowState state = e->State;
         Kind kind = KindOf(segment.Flags);
@@ -111,20 +112,20 @@ public static unsafe class TcpTracker
             case Refuses:
                 return TcpVerdict.Invalid;
             case Ignored:
-                return PassOver(e, segment, kind, d, isReply);
+                return PassOver(e, memory, segment, kind, d, isReply);
             case SynSent when state is TimeWait or Close:
                 return TcpVerdict.Reopen;
             case SynSent when segment.End != e->End[d]:
                 // The port is used again, or the first SYN was forged: the responder's answer will tell.
-                TcpWindows.Remember(e, segment);
+                TcpWindows.Remember(e, memory, segment);
                 return TcpVerdict.Ignore;
             case SynSent:
                 // The same SYN again; its timer does not start anew, or a dead responder would be remembered for ever.
                 return TcpVerdict.Ignore;
             case Close when kind == Kind.Rst:
-                return JudgeReset(e, segment, d, isReply);
+                return JudgeReset(e, memory, segment, d, isReply);
             case SynRecv when state == SynSent && !AcknowledgesSyn(e, segment, d ^ 1):
-                return RemembersAck(e, segment) ? Resynchronise(e, segment, d) : TcpVerdict.Invalid;
+                return RemembersAck(e, memory, segment) ? Resynchronise(e, memory, segment, d) : TcpVerdict.Invalid;
             case SynRecv when kind == Kind.Ack && (e->Marks & TcpMarks.SimultaneousOpen) != 0:
                 next = Established;
                 break;
@@ -173,35 +174,35 @@ public static unsafe class TcpTracker
     }
 
     /// <summary>A segment that passes although the connection does not move.</summary>
-    private static TcpVerdict PassOver(FlowEntry* e, in TcpSegment segment, Kind kind, int d, bool isReply)
+    private static TcpVerdict PassOver(FlowEntry* e, TcpMemory* memory, in TcpSegment segment, Kind kind, int d, bool isReply)
     {
-        if (kind == Kind.SynAck && isReply && RemembersAck(e, segment))
+        if (kind == Kind.SynAck && isReply && RemembersAck(e, memory, segment))
         {
-            return Resynchronise(e, segment, d);
+            return Resynchronise(e, memory, segment, d);
         }
 
         if (kind == Kind.Syn && !isReply)
         {
-            TcpWindows.Remember(e, segment);
+            TcpWindows.Remember(e, memory, segment);
         }
         else if (kind == Kind.Ack && isReply && e->State == SynSent)
         {
             e->Marks = (e->Marks & ~TcpMarks.RememberedSyn) | TcpMarks.RememberedAck;
-            e->RememberedSequence = segment.Acknowledgment;
+            memory->Sequence = segment.Acknowledgment;
         }
 
         return TcpVerdict.Ignore;
     }
 
     /// <summary>The responder has taken the SYN that did not fit: the ends are in step, and the switch follows them.</summary>
-    private static TcpVerdict Resynchronise(FlowEntry* e, in TcpSegment segment, int d)
+    private static TcpVerdict Resynchronise(FlowEntry* e, TcpMemory* memory, in TcpSegment segment, int d)
     {
-        TcpWindows.TakeRemembered(e, d ^ 1);
+        TcpWindows.TakeRemembered(e, memory, d ^ 1);
         return Move(e, segment, d, SynRecv);
     }
 
-    private static bool RemembersAck(FlowEntry* e, in TcpSegment segment) =>
-        (e->Marks & TcpMarks.RememberedSyn) != 0 && segment.HasAck && segment.Acknowledgment == e->RememberedSequence;
+    private static bool RemembersAck(FlowEntry* e, TcpMemory* memory, in TcpSegment segment) =>
+        (e->Marks & TcpMarks.RememberedSyn) != 0 && segment.HasAck && segment.Acknowledgment == memory->Sequence;
 
     /// <summary>True when the acknowledgment covers the opener's SYN, or some of the data that came with it.</summary>
     private static bool AcknowledgesSyn(FlowEntry* e, in TcpSegment segment, int opener)
@@ -210,22 +211,22 @@ public static unsafe class TcpTracker
         return segment.HasAck && segment.Acknowledgment - first - 1 < e->End[opener] - first;
     }
 
-    private static TcpVerdict JudgeReset(FlowEntry* e, in TcpSegment segment, int d, bool isReply)
+    private static TcpVerdict JudgeReset(FlowEntry* e, TcpMemory* memory, in TcpSegment segment, int d, bool isReply)
     {
         int r = d ^ 1;
         if (e->State == SynSent && isReply)
         {
-            return AcknowledgesSyn(e, segment, r) || RemembersAck(e, segment) ? TcpVerdict.Refused : TcpVerdict.Invalid;
+            return AcknowledgesSyn(e, segment, r) || RemembersAck(e, memory, segment) ? TcpVerdict.Refused : TcpVerdict.Invalid;
         }
 
         if (e->State == SynSent)
         {
             // The opener gives up, or it answers an ACK that belongs to an older connection of the two ends.
-            bool answersAck = (e->Marks & TcpMarks.RememberedAck) != 0 && segment.Sequence == e->RememberedSequence;
+            bool answersAck = (e->Marks & TcpMarks.RememberedAck) != 0 && segment.Sequence == memory->Sequence;
             return answersAck ? TcpVerdict.Ignore : segment.Sequence == e->End[d] ? TcpVerdict.Refused : TcpVerdict.Invalid;
         }
 
-        if (isReply && RemembersAck(e, segment))
+        if (isReply && RemembersAck(e, memory, segment))
         {
             e->State = Close;
             e->Marks &= ~TcpMarks.RememberedSyn;

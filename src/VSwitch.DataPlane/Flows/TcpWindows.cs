@@ -48,22 +48,23 @@ public static unsafe class TcpWindows
     }
 
     /// <summary>Keeps the numbers of a SYN that passed although it does not fit.</summary>
-    public static void Remember(FlowEntry* e, in TcpSegment syn)
+    public static void Remember(FlowEntry* e, TcpMemory* memory, in TcpSegment syn)
     {
         e->Marks = (e->Marks & ~TcpMarks.RememberedAck) | TcpMarks.RememberedSyn;
-        e->RememberedSequence = syn.End;
-        e->RememberedWindow = syn.Window;
-        e->RememberedOptions = syn.SynOptions();
+        memory->Sequence = syn.End;
+        memory->Window = syn.Window;
+        memory->Options = syn.SynOptions();
     }
 
     /// <summary>The remembered SYN was the right one: its numbers replace the opener's, the responder's begin anew.</summary>
     /// <param name="e">The connection.</param>
+    /// <param name="memory">The SYN.</param>
     /// <param name="opener">The opener's direction.</param>
-    public static void TakeRemembered(FlowEntry* e, int opener)
+    public static void TakeRemembered(FlowEntry* e, TcpMemory* memory, int opener)
     {
         int responder = opener ^ 1;
-        Take(e, opener, e->RememberedSequence, e->RememberedWindow, e->RememberedOptions);
-        e->MaxAck[opener] = e->RememberedSequence - 1;
+        Take(e, opener, memory->Sequence, memory->Window, memory->Options);
+        e->MaxAck[opener] = memory->Sequence - 1;
         e->End[responder] = 0;
         e->MaxEnd[responder] = 0;
         e->MaxWindow[responder] = 0;

@@ -49,14 +49,14 @@ internal sealed unsafe class EgressQueues : IDisposable
     public bool Add(PacketBuffer* p, int port)
     {
         Queue* queue = _queues + port;
-        if (queue->IsTouched == 0)
+        int count = queue->Count++;
+        queue->Packets[count] = (long)p;
+        if (count == 0)
         {
-            queue->IsTouched = 1;
-            _touched[TouchedCount++] = (ushort)port;
+            Touch(queue, port);
         }
 
-        queue->Packets[queue->Count++] = (long)p;
-        return queue->Count == PacketPipeline<NoTrace>.MaxBurst;
+        return count == PacketPipeline<NoTrace>.MaxBurst - 1;
     }
 
     /// <summary>Says that a packet which is longer than the port takes is about to be added.</summary>
@@ -77,6 +77,16 @@ internal sealed unsafe class EgressQueues : IDisposable
     }
 
     public void Clear(int port) => _queues[port].Count = 0;
+
+    /// <summary>A queue that was full and went out at once is touched already.</summary>
+    private void Touch(Queue* queue, int port)
+    {
+        if (queue->IsTouched == 0)
+        {
+            queue->IsTouched = 1;
+            _touched[TouchedCount++] = (ushort)port;
+        }
+    }
 
     public void Dispose() => _memory.Dispose();
 }

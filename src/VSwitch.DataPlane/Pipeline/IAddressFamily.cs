@@ -114,7 +114,7 @@ internal readonly unsafe struct Ip4Family : IAddressFamily<uint>
     public static int EipOf(ForwardingSnapshot s, uint address)
     {
         uint number = BinaryPrimitives.ReverseEndianness(address);
-        return number < s.LowestEip || number > s.HighestEip ? 0 : s.EipByAddress.Lookup(address, 0);
+        return number < s.LowestEip || number > s.HighestEip ? 0 : s.EipByAddress.Find(address)->Number;
     }
 
     public static int EipOfPrivate(ForwardingSnapshot s, int port, uint address)

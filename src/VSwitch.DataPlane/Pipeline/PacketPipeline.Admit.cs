@@ -220,7 +220,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
         if ((p->Flags & PacketFlags.IsV6) != 0)
         {
-            *FlowTable.Addresses6(entry) = *Scratch6(p);
+            *_connections.V6.AddressesOf(entry) = *Scratch6(p);
         }
 
         // A reply to the outside goes back to the router that brought the connection (semantics.md section 7).
@@ -233,10 +233,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         entry->Flags |= swapped ? FlowFlags.OpenerSwapped : FlowFlags.None;
-        entry->OpenerPort = p->InPort;
-        entry->Selector = selector;
-        entry->EgressRule = decision.EgressRule;
-        entry->IngressRule = decision.IngressRule;
+        FlowDetail* detail = _connections.DetailOf(entry);
+        detail->OpenerPort = p->InPort;
+        detail->Selector = selector;
+        detail->EgressRule = decision.EgressRule;
+        detail->IngressRule = decision.IngressRule;
         entry->DeadlineMs = _nowMs + _timeoutMs[(int)state];
         if (_tracer.IsEnabled)
         {

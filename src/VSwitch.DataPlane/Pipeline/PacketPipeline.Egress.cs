@@ -55,28 +55,49 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             sent = device.Transmit(_egress.TransmitQueue % device.Capabilities.QueueCount, packets, count);
         }
 
-        PortCounters* to = _counters.Ports + port;
-        for (int i = 0; i < sent; i++)
-        {
-            PacketBuffer* p = packets[i];
-            to->SentPackets++;
-            to->SentBytes += p->Length;
-            if ((p->Flags & PacketFlags.Generated) != 0)
-            {
-                to->Generated++;
-            }
-            else
-            {
-                _counters.Ports[p->InPort].Forwarded++;
-            }
-
-            Free(p);
-        }
-
         if (sent < count)
         {
             DropUnsent(packets + sent, count - sent, device == null || !device.Status.IsUp);
         }
+
+        CountSent(packets, sent, port);
+        int foreign = _pool.TakeBack(packets, sent);
+        for (int i = 0; i < foreign; i++)
+        {
+            Free(packets[i]);
+        }
+    }
+
+    /// <summary>Counts what a device took. Packets of one port mostly come together: each run is added once.</summary>
+    private void CountSent(PacketBuffer** packets, int count, int port)
+    {
+        long bytes = 0;
+        int generated = 0;
+        int start = 0;
+        int inPort = count > 0 ? packets[0]->InPort : 0;
+        for (int i = 0; i < count; i++)
+        {
+            PacketBuffer* p = packets[i];
+            bytes += p->Length;
+            if (p->InPort != inPort)
+            {
+                _counters.Ports[inPort].Forwarded += i - start;
+                start = i;
+                inPort = p->InPort;
+            }
+
+            if ((p->Flags & PacketFlags.Generated) != 0)
+            {
+                generated++;
+                start++;
+            }
+        }
+
+        _counters.Ports[inPort].Forwarded += count - start;
+        PortCounters* to = _counters.Ports + port;
+        to->SentPackets += count;
+        to->SentBytes += bytes;
+        to->Generated += generated;
     }
 
     private void DropUnsent(PacketBuffer** packets, int count, bool isDown)

@@ -56,7 +56,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             uint source = *(uint*)(ip + 12);
             uint destination = *(uint*)(ip + 16);
             int space = SpaceOfQuote(p->InPort, ref source, ref destination);
-            swapped = FlowKey.Sort(destination, source, to, from, out ulong low, out ulong ports4);
+            ulong low = destination | ((ulong)source << 32);
+            uint ports4 = to | (from << 16);
+            swapped = FlowKey.Sort(ref low, ref ports4) != 0;
             p->KeyLow = low;
             p->KeyHigh = ports4 | FlowKey.Space(space, quote.Protocol, kind);
             p->Hash = FlowKey.Hash(low, p->KeyHigh, _secretLow, _secretHigh);

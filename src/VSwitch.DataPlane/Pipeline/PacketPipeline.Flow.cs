@@ -13,8 +13,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
     private const int TrafficBytesBits = 22;
     private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
-    private const uint CarryAtBytes = 0x3E_0000;
-    private const uint CarryAtPackets = 1000u << TrafficBytesBits;
+
+    /// <summary>Half of the packets or half of the bytes that fit were counted: one more frame always fits.</summary>
+    private const uint CarryBits = (1u << (TrafficBytesBits - 1)) | (1u << 31);
 
     /// <summary>Both ends have acknowledged: their highest acknowledgments are known.</summary>
     private const uint BothAcknowledged = 3 * (uint)TcpMarks.HasAcknowledged << 24;
@@ -42,31 +43,32 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private void RunFlows4()
     {
-        FlowTable table = _connections.V4;
-        FlowEntry* entries = table.At(0);
+        FlowEntry* entries = _connections.V4.At(0);
         PacketBuffer** live = _live4;
         int count = _live4Count;
         for (int i = 0; i < count; i++)
         {
             PacketBuffer* p = live[i];
-            FlowEntry* entry = null;
-            if (p->Candidate >= 0)
+            FlowEntry* entry = entries + p->Candidate;
+            if (p->Candidate < 0 || entry->KeyLow != p->KeyLow || entry->KeyHigh != p->KeyHigh)
             {
-                // IPv4 entries lie side by side.
-                entry = entries + p->Candidate;
-                entry = entry->KeyLow == p->KeyLow && entry->KeyHigh == p->KeyHigh ? entry : null;
+                RunUnguessed4(p);
             }
-
-            if (entry == null)
-            {
-                // The guess was wrong, or a packet before this one in the burst opened the connection.
-                entry = table.Find(p->KeyLow, p->KeyHigh, p->Hash);
-            }
-
-            if (entry == null || !TryHit(p, entry, isV6: false))
+            else if (!TryHit(p, entry, isV6: false))
             {
                 Admit<uint, Ip4Family>(p);
             }
+        }
+    }
+
+    /// <summary>The guess was wrong, or there is no connection, or a packet before this one in the burst opened it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RunUnguessed4(PacketBuffer* p)
+    {
+        FlowEntry* entry = _connections.V4.Find(p->KeyLow, p->KeyHigh, p->Hash);
+        if (entry == null || !TryHit(p, entry, isV6: false))
+        {
+            Admit<uint, Ip4Family>(p);
         }
     }
 
@@ -89,18 +91,22 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryHit(PacketBuffer* p, FlowEntry* entry, bool isV6)
     {
-        FlowAction* action = ActionOf(p, entry);
-        if ((p->Flags & NeedsAdmit) != 0 || Connections.IsExpired(entry, _nowMs) || !Fits(p, action))
+        PacketFlags flags = p->Flags;
+        uint d = DirectionOf(flags);
+        FlowAction* action = _actions + (2L * entry->Path) + d;
+        if ((flags & NeedsAdmit) != 0 || Connections.IsExpired(entry, _nowMs) || !Fits(p, action))
         {
             return false;
         }
 
-        if (!IsPlain(p, action, isV6) || !TryTrackPlain(p, entry))
+        // Neither its TTL nor its length needs an answer, and no bandwidth is to be asked.
+        byte ttl = p->Data[ParseStage.EthernetBytes + (isV6 ? 7 : 8)];
+        if (ttl <= action->TtlDecrement || p->L3Length > action->PlainBytes || !TryTrackPlain(p, entry, d))
         {
             return Hit(p, entry, action) == HitOutcome.Done;
         }
 
-        CountTraffic(p, entry);
+        CountTraffic(p, entry, d);
         if (_tracer.IsEnabled)
         {
             TraceForward(p, action);
@@ -111,27 +117,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return true;
     }
 
-    /// <summary>Neither its TTL nor its length needs an answer, and no bandwidth is to be asked.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsPlain(PacketBuffer* p, FlowAction* action, bool isV6)
-    {
-        byte ttl = p->Data[ParseStage.EthernetBytes + (isV6 ? 7 : 8)];
-        return ttl > action->TtlDecrement && p->L3Length <= action->MtuBytes && (action->OutBucket & action->InBucket) == -1;
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FlowAction* ActionOf(PacketBuffer* p, FlowEntry* entry) =>
         _actions + (2L * entry->Path) + Direction(p);
 
     /// <summary>0 from the lower endpoint of the key, 1 from the higher.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Direction(PacketBuffer* p) => ((uint)p->Flags / (uint)PacketFlags.Swapped) & 1;
+    private static uint Direction(PacketBuffer* p) => DirectionOf(p->Flags);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint DirectionOf(PacketFlags flags) => ((uint)flags / (uint)PacketFlags.Swapped) & 1;
 
     /// <summary>True when the action was made for packets like this one, under the policy in force.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Fits(PacketBuffer* p, FlowAction* action) =>
-        action->Generation == _generation && action->InPort == p->InPort &&
-        ((*(ulong*)p->Data ^ action->ExpectedMac) & MacMask) == 0;
+        action->Generation == _generation && action->Arrival == FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort);
 
     /// <summary>Order of checks, section 4, hit, from 2 on: any packet of a known connection.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -150,8 +150,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return HitOutcome.Done;
         }
 
+        FlowDetail* detail = _connections.DetailOf(entry);
         FlowEntry before = *entry;
-        TcpVerdict verdict = Track(p, entry);
+        TcpMemory remembered = detail->Remembered;
+        TcpVerdict verdict = Track(p, entry, &detail->Remembered);
         if (verdict >= TcpVerdict.Invalid)
         {
             return Refuse(p, entry, action, verdict);
@@ -161,6 +163,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             // Over the bandwidth: the other end never sees it, so the connection has not moved.
             *entry = before;
+            detail->Remembered = remembered;
         }
         else if ((entry->Flags & FlowFlags.Answered) == 0)
         {
@@ -174,7 +177,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// nearly every packet. It moves windows and timer as <see cref="TcpTracker"/> would. False, and nothing has moved, when it is
     /// anything else: a retransmission or a late segment too.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryTrackPlain(PacketBuffer* p, FlowEntry* entry)
+    private bool TryTrackPlain(PacketBuffer* p, FlowEntry* entry, uint d)
     {
         byte* l4 = p->Data + p->L4Offset;
         uint standing = *(uint*)&entry->State;
@@ -186,7 +189,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return TryTrackUdp(entry);
         }
 
-        uint d = Direction(p);
         uint* sender = entry->End + d;
         uint* receiver = entry->End + (d ^ 1);
         ulong numbers = BinaryPrimitives.ReverseEndianness(*(ulong*)(l4 + 4));
@@ -238,7 +240,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>The state machines of everything but plain established TCP; sets state and deadline.</summary>
-    private TcpVerdict Track(PacketBuffer* p, FlowEntry* entry)
+    private TcpVerdict Track(PacketBuffer* p, FlowEntry* entry, TcpMemory* remembered)
     {
         bool isReply = ((p->Flags & PacketFlags.Swapped) != 0) != ((entry->Flags & FlowFlags.OpenerSwapped) != 0);
         byte* l4 = p->Data + p->L4Offset;
@@ -258,7 +260,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
                 break;
             default:
-                TcpVerdict verdict = TcpTracker.Judge(entry, SegmentOf(p), (int)Direction(p), isReply);
+                TcpVerdict verdict = TcpTracker.Judge(entry, remembered, SegmentOf(p), (int)Direction(p), isReply);
                 if (verdict != TcpVerdict.Accept)
                 {
                     return verdict;
@@ -323,7 +325,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return false;
         }
 
-        CountTraffic(p, entry);
+        CountTraffic(p, entry, Direction(p));
         if ((p->Flags & PacketFlags.Fragment) != 0)
         {
             RememberFragment(p, entry);
@@ -340,12 +342,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CountTraffic(PacketBuffer* p, FlowEntry* entry)
+    private void CountTraffic(PacketBuffer* p, FlowEntry* entry, uint d)
     {
-        uint* traffic = &entry->TrafficUp + Direction(p);
+        uint* traffic = &entry->TrafficUp + d;
         uint sum = *traffic + (1u << TrafficBytesBits) + (uint)p->Length;
         *traffic = sum;
-        if ((sum & TrafficBytesMask) >= CarryAtBytes || sum >= CarryAtPackets)
+        if ((sum & CarryBits) != 0)
         {
             CarryTraffic(entry);
         }
@@ -365,8 +367,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (action->IpDelta != 0)
         {
-            ip[8] -= action->TtlDecrement;
-            *(ushort*)(ip + 10) = InternetChecksum.ApplyRaw(*(ushort*)(ip + 10), action->IpDelta);
+            // TTL, protocol and checksum are one word; the TTL is not smaller than what is taken from it.
+            uint word = *(uint*)(ip + 8) - action->TtlDecrement;
+            *(uint*)(ip + 8) = (ushort)word | ((uint)InternetChecksum.ApplyRaw((ushort)(word >> 16), action->IpDelta) << 16);
             if (action->Translates != 0)
             {
                 Translate(p, action, ip);
@@ -374,10 +377,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Translate(PacketBuffer* p, FlowAction* action, byte* ip)
     {
-        *(uint*)(ip + 12) ^= action->SourceXor;
-        *(uint*)(ip + 16) ^= action->DestinationXor;
+        // Source and destination lie side by side, in the packet and in the action.
+        *(ulong*)(ip + 12) ^= *(ulong*)&action->SourceXor;
         if ((p->Flags & PacketFlags.LaterFragment) != 0)
         {
             return;
@@ -411,12 +415,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private static bool IsTooLong(PacketBuffer* p, int mtuBytes) =>
         p->Offload.GsoType == 0 || p->Offload.HeaderLength - p->L3Offset + p->Offload.GsoSize > mtuBytes;
 
-    private static void CarryTraffic(FlowEntry* entry)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CarryTraffic(FlowEntry* entry)
     {
-        entry->PacketsUp += entry->TrafficUp >> TrafficBytesBits;
-        entry->BytesUp += entry->TrafficUp & TrafficBytesMask;
-        entry->PacketsDown += entry->TrafficDown >> TrafficBytesBits;
-        entry->BytesDown += entry->TrafficDown & TrafficBytesMask;
+        FlowDetail* detail = _connections.DetailOf(entry);
+        detail->PacketsUp += entry->TrafficUp >> TrafficBytesBits;
+        detail->BytesUp += entry->TrafficUp & TrafficBytesMask;
+        detail->PacketsDown += entry->TrafficDown >> TrafficBytesBits;
+        detail->BytesDown += entry->TrafficDown & TrafficBytesMask;
         entry->TrafficUp = 0;
         entry->TrafficDown = 0;
     }

@@ -246,8 +246,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowEntry* entry = ((p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4).At(owner->Number);
-        bool isLive = entry->State != FlowState.Free && entry->Hash == owner->Hash && entry->KeyHigh == owner->KeyHigh &&
-            !Connections.IsExpired(entry, _nowMs);
+        bool isLive = entry->State != FlowState.Free && _connections.DetailOf(entry)->Hash == owner->Hash &&
+            entry->KeyHigh == owner->KeyHigh && !Connections.IsExpired(entry, _nowMs);
         return isLive ? entry : null;
     }
 
@@ -292,7 +292,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         FragmentOwner* owner = _fragments.At(p->Datagram);
         owner->Number = ((p->Flags & PacketFlags.IsV6) != 0 ? _connections.V6 : _connections.V4).NumberOf(entry);
-        owner->Hash = entry->Hash;
+        owner->Hash = _connections.DetailOf(entry)->Hash;
         owner->KeyHigh = entry->KeyHigh;
     }
 }

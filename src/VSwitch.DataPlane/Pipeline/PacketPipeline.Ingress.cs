@@ -103,14 +103,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void Key4(PacketBuffer* p, Eni* eni, int port, uint ports, byte kind)
     {
         byte* ip = p->Data + ParseStage.EthernetBytes;
-        uint source = *(uint*)(ip + 12);
-        uint destination = *(uint*)(ip + 16);
+        ulong addresses = *(ulong*)(ip + 12);
+        uint destination = (uint)(addresses >> 32);
         int space = eni->Vpc;
         if (port == 0)
         {
-            Eip* eip = _snapshot.Eips + _snapshot.EipByAddress.Lookup(destination, 0);
+            EipMap.Slot* eip = _snapshot.EipByAddress.Find(destination);
             space = eip->Vpc;
-            destination = eip->Private;
+            addresses = (uint)addresses | ((ulong)eip->Private << 32);
             if (space == 0)
             {
                 // Not a bound EIP: it belongs to no connection, and Admit says why.
@@ -119,20 +119,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (Ip4Family.EipOf(_snapshot, destination) != 0 && (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac)
         {
-            int from = Ip4Family.EipOfPrivate(_snapshot, port, source);
+            int from = Ip4Family.EipOfPrivate(_snapshot, port, (uint)addresses);
             if (from != 0)
             {
                 p->Flags |= PacketFlags.Hairpin;
                 space = 0;
-                source = _snapshot.Eips[from].Address;
+                addresses = _snapshot.Eips[from].Address | ((ulong)destination << 32);
             }
         }
 
-        bool swapped = FlowKey.Sort(source, destination, ports & 0xFFFF, ports >> 16, out ulong low, out ulong portsKey);
-        p->Flags |= swapped ? PacketFlags.Swapped : PacketFlags.None;
-        p->KeyLow = low;
-        p->KeyHigh = portsKey | FlowKey.Space(space, p->Protocol, kind);
-        p->Hash = FlowKey.Hash(low, p->KeyHigh, _secretLow, _secretHigh);
+        uint swapped = FlowKey.Sort(ref addresses, ref ports);
+        ulong high = ports | FlowKey.Space(space, p->Protocol, kind);
+        p->Flags |= (PacketFlags)(swapped * (uint)PacketFlags.Swapped);
+        p->KeyLow = addresses;
+        p->KeyHigh = high;
+        p->Hash = FlowKey.Hash(addresses, high, _secretLow, _secretHigh);
     }
 
     private void Key6(PacketBuffer* p, Eni* eni)

@@ -281,11 +281,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         ulong sourceMac = !isRouted ? from->Mac : outPort == 0 ? to->Mac : _snapshot.GatewayMac;
         var action = new FlowAction
         {
-            ExpectedMac = inPort == 0 ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac,
+            Arrival = FlowAction.ArrivalOf(inPort == 0 ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac, inPort),
             MacBytes = destinationMac | (sourceMac << 48),
             MacBytesEnd = (uint)(sourceMac >> 16),
             PolicyVersion = _snapshot.Version,
-            InPort = (ushort)inPort,
             OutPort = (ushort)outPort,
             MtuBytes = to->MtuBytes,
             TtlDecrement = isRouted ? (byte)1 : (byte)0,
@@ -305,6 +304,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 action.L4Delta, InternetChecksum.DeltaRaw(destination->Address, destination->Private));
         }
 
+        action.PlainBytes = (action.OutBucket & action.InBucket) == -1 ? action.MtuBytes : (ushort)0;
         action.Translates = sourceEip != 0 || destinationEip != 0 ? (byte)1 : (byte)0;
         action.IpDelta = isRouted ? InternetChecksum.AddRaw(action.L4Delta, InternetChecksum.RawMinusOne) : action.L4Delta;
         return action;

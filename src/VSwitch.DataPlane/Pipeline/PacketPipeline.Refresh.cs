@@ -78,8 +78,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         int old = entry->Path;
         entry->Path = openerSwapped ? _connections.Paths.Take(second, first) : _connections.Paths.Take(first, second);
         _connections.Paths.Release(old);
-        entry->EgressRule = decision.EgressRule;
-        entry->IngressRule = decision.IngressRule;
+        FlowDetail* detail = _connections.DetailOf(entry);
+        detail->EgressRule = decision.EgressRule;
+        detail->IngressRule = decision.IngressRule;
         return IsOnItsWay(p, ActionOf(p, entry)) ? DropReason.None : RefuseOtherPort(ActionOf(p, entry));
     }
 
@@ -89,7 +90,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     /// <summary>True when the packet came in where the action's packets come in, to the same MAC.</summary>
     private static bool IsOnItsWay(PacketBuffer* p, FlowAction* action) =>
-        action->InPort == p->InPort && ((*(ulong*)p->Data ^ action->ExpectedMac) & MacMask) == 0;
+        action->Arrival == FlowAction.ArrivalOf(*(ulong*)p->Data, p->InPort);
 
     private DropReason RefuseOtherPort(FlowAction* action)
     {
@@ -109,11 +110,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         uint seenIn = forward.PolicyVersion;
+        FlowDetail* detail = _connections.DetailOf(entry);
         string? why = !HasOpener<TAddress, TFamily>(opening, seenIn) ? "the ENI that opened it is gone or has its address no longer"
             : !HasReceiver<TAddress, TFamily>(opening, forward) ? "the ENI that it reached is gone or has its address no longer"
-            : !isReply && p->InPort != entry->OpenerPort ? "its opener's address sends by another port"
-            : _snapshot.SecurityGroups.IsCut(entry->EgressRule, seenIn) ||
-                _snapshot.SecurityGroups.IsCut(entry->IngressRule, seenIn) ? "the rules of a group with liveConnections: cut have changed"
+            : !isReply && p->InPort != detail->OpenerPort ? "its opener's address sends by another port"
+            : _snapshot.SecurityGroups.IsCut(detail->EgressRule, seenIn) ||
+                _snapshot.SecurityGroups.IsCut(detail->IngressRule, seenIn) ? "the rules of a group with liveConnections: cut have changed"
             : null;
         if (_tracer.IsEnabled && why != null)
         {
@@ -200,23 +202,24 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        FlowAddresses6* addresses = FlowTable.Addresses6(entry);
+        FlowAddresses6* addresses = (entry->Flags & FlowFlags.IsV6) != 0 ? _connections.V6.AddressesOf(entry) : null;
+        FlowDetail* detail = _connections.DetailOf(entry);
         int space = (ushort)(entry->KeyHigh >> 32);
         SecurityGroupTable groups = _snapshot.SecurityGroups;
-        bool keepsEgress = groups.IsKept(entry->EgressRule, forward.PolicyVersion);
-        bool keepsIngress = groups.IsKept(entry->IngressRule, forward.PolicyVersion);
+        bool keepsEgress = groups.IsKept(detail->EgressRule, forward.PolicyVersion);
+        bool keepsIngress = groups.IsKept(detail->IngressRule, forward.PolicyVersion);
         var opening = new Opening<TAddress>
         {
-            Port = entry->OpenerPort,
+            Port = detail->OpenerPort,
             Space = space,
             Source = TFamily.KeyAddress(entry->KeyLow, addresses, openerSwapped),
             Destination = TFamily.KeyAddress(entry->KeyLow, addresses, !openerSwapped),
             Protocol = (byte)(entry->KeyHigh >> 48),
-            Selector = entry->Selector,
+            Selector = detail->Selector,
             IsHairpin = space == 0,
             Ttl = byte.MaxValue,
-            KeptEgressRule = keepsEgress ? entry->EgressRule : SecurityGroupTable.NoRule,
-            KeptIngressRule = keepsIngress ? entry->IngressRule : SecurityGroupTable.NoRule,
+            KeptEgressRule = keepsEgress ? detail->EgressRule : SecurityGroupTable.NoRule,
+            KeptIngressRule = keepsIngress ? detail->IngressRule : SecurityGroupTable.NoRule,
             KeptReceiver = forward.OutPort,
         };
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, entry->KeyHigh, openerSwapped);

@@ -26,10 +26,9 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     /// <summary>Packets of a burst at most.</summary>
     public const int MaxBurst = 256;
 
-    /// <summary>Packets that go through the stages together. Measured, not derived: with 100 000 connections 16 take 105 to 117
-    /// clocks a packet, 32 157, 64 153 to 172. Likely more of them ask for more cache lines at once than the processor keeps
-    /// track of, and prefetches are lost (bench/README.md).</summary>
-    private const int StageBurst = 16;
+    /// <summary>Packets that go through the stages together. Measured (bench/README.md): with connections spread over all sets of
+    /// the cache, more are better, up to here.</summary>
+    private const int StageBurst = 64;
 
     private const ulong MacMask = 0xFFFF_FFFF_FFFF;
     private readonly TTracer _tracer;

@@ -44,16 +44,15 @@ internal static unsafe class ParseStage
         byte* l4 = ip + Ip4Bytes;
         bool isWhole = (*(ushort*)(ip + 6) & FragmentBits) == 0 && total <= p->Length - EthernetBytes;
         if (!isWhole || !InternetChecksum.IsIpv4Header20Valid(ip) || !(protocol == Tcp
-            ? total >= Ip4Bytes + 20 && l4[12] >= 0x50 && Ip4Bytes + ((l4[12] >> 4) * 4) <= total
+            ? l4[12] >= 0x50 && Ip4Bytes + ((l4[12] >> 4) * 4) <= total
             : protocol == Udp && total >= Ip4Bytes + 8 && IsUdpLengthValid(l4, total - Ip4Bytes)))
         {
             return false;
         }
 
-        p->L3Offset = EthernetBytes;
-        p->L4Offset = PlainL4Offset;
+        // L4Offset, L3Offset and Protocol lie side by side.
+        *(uint*)&p->L4Offset = PlainL4Offset | (EthernetBytes << 16) | ((uint)protocol << 24);
         p->L3Length = (ushort)total;
-        p->Protocol = protocol;
         return true;
     }
 

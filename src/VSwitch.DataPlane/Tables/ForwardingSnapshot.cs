@@ -19,7 +19,7 @@ public sealed unsafe class ForwardingSnapshot
     private readonly HugeMemory _eipMemory;
 
     /// <summary>Makes a snapshot with room for the given numbers; the compiler fills <see cref="Enis"/>,
-    /// <see cref="Ip6Addresses"/> and <see cref="Eips"/> before it publishes.</summary>
+    /// <see cref="Ip6Addresses"/>, <see cref="Eips"/> and <see cref="EipByAddress"/> before it publishes.</summary>
     /// <param name="portCount">Ports, the internet side (index 0) included.</param>
     /// <param name="ip6Count">IPv6 addresses of all ENIs.</param>
     /// <param name="eipCount">EIPs, the unused index 0 included.</param>
@@ -33,6 +33,7 @@ public sealed unsafe class ForwardingSnapshot
         Enis = (Eni*)_eniMemory.Address;
         Ip6Addresses = (RawIp6*)_ip6Memory.Address;
         Eips = (Eip*)_eipMemory.Address;
+        EipByAddress = new EipMap(eipCount);
     }
 
     /// <summary>Ports; also the length of <see cref="Enis"/>.</summary>
@@ -69,7 +70,7 @@ public sealed unsafe class ForwardingSnapshot
     public required NativeMap Ip6ToPort { get; init; }
 
     /// <summary>Raw EIP address to index into <see cref="Eips"/>; bound and unbound ones.</summary>
-    public required NativeMap EipByAddress { get; init; }
+    public EipMap EipByAddress { get; }
 
     /// <summary>Lowest EIP as a number in host order; above <see cref="HighestEip"/> when there is none.</summary>
     public uint LowestEip { get; init; } = uint.MaxValue;

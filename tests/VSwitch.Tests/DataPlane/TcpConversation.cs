@@ -9,6 +9,7 @@ namespace VSwitch.Tests.DataPlane;
 internal sealed unsafe class TcpConversation
 {
     private FlowEntry _entry;
+    private TcpMemory _memory;
     private readonly int _opener;
 
     /// <param name="opener">0 or 1: which of the key's endpoints opens.</param>
@@ -65,9 +66,10 @@ internal sealed unsafe class TcpConversation
         byte[] bytes = Bytes(flags, sequence, ack, window, data, options);
         fixed (byte* header = bytes)
         fixed (FlowEntry* e = &_entry)
+        fixed (TcpMemory* memory = &_memory)
         {
             TcpSegment segment = TcpSegment.Read(header, bytes.Length, isCut: false);
-            return TcpTracker.Judge(e, segment, isReply ? _opener ^ 1 : _opener, isReply);
+            return TcpTracker.Judge(e, memory, segment, isReply ? _opener ^ 1 : _opener, isReply);
         }
     }
 

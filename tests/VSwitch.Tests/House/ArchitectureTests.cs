@@ -57,7 +57,9 @@ public class ArchitectureTests
     public unsafe void Structures_of_the_hot_path_have_their_sizes()
     {
         Assert.Equal(64, sizeof(PacketBuffer));
-        Assert.Equal(128, sizeof(FlowEntry));
+        Assert.Equal(64, sizeof(FlowEntry));
+        Assert.Equal(64, sizeof(FlowDetail));
+        Assert.Equal(8, sizeof(TcpMemory));
         Assert.Equal(64, sizeof(FlowAction));
         Assert.Equal(256, sizeof(Eni));
         Assert.Equal(32, sizeof(FlowAddresses6));

@@ -160,7 +160,17 @@ public unsafe class SnapshotCompilerTests
         Assert.Equal([true, true, true, true, false], Enumerable.Range(1, 5).Select(i => Bench.Eips[i].IsBound));
         for (int i = 1; i <= 5; i++)
         {
-            Assert.Equal(i, Bench.EipByAddress.Lookup(Bench.Eips[i].Address, 0));
+            EipMap.Slot slot = *Bench.EipByAddress.Find(Bench.Eips[i].Address);
+            Assert.Equal((i, Bench.Eips[i].Private, Bench.Eips[i].Vpc), (slot.Number, slot.Private, slot.Vpc));
+        }
+
+        for (uint last = 0; last < 256; last++)
+        {
+            uint address = 0xCB00_7100u | last;
+            bool isEip = Enumerable.Range(1, 5).Any(i => Bench.Eips[i].Address == Raw.Ip4(IpAddress.V4(address)));
+            EipMap.Slot slot = *Bench.EipByAddress.Find(Raw.Ip4(IpAddress.V4(address)));
+            Assert.Equal(isEip, slot.Number != 0);
+            Assert.True(isEip || (slot.Vpc == 0 && slot.Private == 0), "no EIP, no VPC");
         }
     }
 

@@ -12,8 +12,8 @@ public class RuleBlockTests
 
     [Theory]
     [InlineData(1, 12)]
-    [InlineData(3, 40)]
-    [InlineData(5, 400)]
+    [InlineData(3, 10)]
+    [InlineData(5, 8)]
     public void Blocks_of_several_groups_name_the_rule_that_all_in_one_block_would(int groups, int rules)
     {
         var random = new Random(Seeded.Take($"{groups} groups of {rules} rules"));
@@ -30,7 +30,7 @@ public class RuleBlockTests
             allowed += apart == SecurityGroupTable.NoRule ? 0 : 1;
         }
 
-        Assert.InRange(allowed, 1, Packets - 1);
+        Assert.True(allowed > Packets / 100, $"{allowed} allowed: the packets ask nothing");
     }
 
     [Fact]
