@@ -15,7 +15,7 @@ public sealed class NumberDirectory
     private readonly NumberSpace _vpcs;
     private readonly NumberSpace _buckets;
     private readonly NumberSpace _groups;
-    private readonly Dictionary<string, (string Rules, uint ChangedIn)> _rules;
+    private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
 
     /// <summary>Makes an empty one.</summary>
     public NumberDirectory()
@@ -24,7 +24,8 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
         _buckets = new NumberSpace("EIP rate limits", 0, int.MaxValue);
         _groups = new NumberSpace("security groups", 1, MostGroups);
-        _rules = new Dictionary<string, (string, uint)>(StringComparer.Ordinal);
+        CompiledRules = new CompiledRulesCache();
+        _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
     }
 
     private NumberDirectory(NumberDirectory other)
@@ -33,7 +34,8 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace(other._vpcs);
         _buckets = new NumberSpace(other._buckets);
         _groups = new NumberSpace(other._groups);
-        _rules = new Dictionary<string, (string, uint)>(other._rules, StringComparer.Ordinal);
+        _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
+        CompiledRules = other.CompiledRules;
         Version = other.Version;
     }
 
@@ -83,16 +85,19 @@ public sealed class NumberDirectory
 
     /// <summary>Notes the rules of a group as they are now.</summary>
     /// <param name="group">The group; it has a number.</param>
-    /// <param name="rules">Its rules, or a digest of them.</param>
+    /// <param name="rules">Its rules, or whatever is equal as long as they are the same.</param>
     /// <returns>Version of the snapshot in which they became so.</returns>
-    public uint NoteRules(string group, string rules)
+    public uint NoteRules(string group, object rules)
     {
-        bool isSame = _rules.TryGetValue(group, out (string Rules, uint ChangedIn) known) && known.Rules == rules &&
+        bool isSame = _rules.TryGetValue(group, out (object Rules, uint ChangedIn) known) && known.Rules.Equals(rules) &&
             GroupSince(group) <= known.ChangedIn;
         uint changedIn = isSame ? known.ChangedIn : Version;
         _rules[group] = (rules, changedIn);
         return changedIn;
     }
+
+    /// <summary>What was compiled of the groups last.</summary>
+    internal CompiledRulesCache CompiledRules { get; }
 
     /// <summary>Begins the next snapshot.</summary>
     public void BeginVersion() => Version++;

@@ -8,6 +8,7 @@ internal static class RuleText
 {
     private const byte Icmp = 1;
     private const byte Icmp6 = 58;
+    private static readonly PortRange[] All = [new PortRange(0, ushort.MaxValue)];
 
     /// <summary>ICMP is IPv4's and ICMPv6 is IPv6's: such a rule names no address of the other family.</summary>
     public static bool IsOtherFamily(RuleConfig rule, bool isV6) => rule.Protocol == (isV6 ? Icmp : Icmp6);
@@ -17,7 +18,7 @@ internal static class RuleText
         rule.IcmpType is byte type
             ? [new PortRange((ushort)((type << 8) | (rule.IcmpCode ?? 0)), (ushort)((type << 8) | (rule.IcmpCode ?? 255)))]
         : rule.Ports.Count > 0 ? rule.Ports
-        : [new PortRange(0, ushort.MaxValue)];
+        : All;
 
     /// <summary>"tcp 80,443 from 0.0.0.0/0".</summary>
     public static string Of(RuleConfig rule, bool isEgress)

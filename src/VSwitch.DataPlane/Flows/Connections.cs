@@ -7,6 +7,9 @@ namespace VSwitch.DataPlane.Flows;
 public sealed unsafe class Connections : IDisposable
 {
     private const int V6Bit = 1 << 30;
+
+    /// <summary>Entries whose lines are asked for together on expiry.</summary>
+    private const int VisitAhead = 16;
     private readonly FlowWheel _wheel;
     private readonly FlowBudget _budget;
     private readonly WorkerCounters _counters;
@@ -15,6 +18,7 @@ public sealed unsafe class Connections : IDisposable
     private uint _nextTick;
     private uint _nowMs;
     private uint _drainedMs;
+    private uint _horizonMs;
     private bool _started;
     private HalfOpenQuota _quota;
     private int _eniCount = 1;
@@ -32,6 +36,7 @@ public sealed unsafe class Connections : IDisposable
         _wheel = new FlowWheel(2 * V4.SlotCount);
         _quota = new HalfOpenQuota([this], 1);
         ShareAmong(_eniCount);
+        Use(Timeouts);
     }
 
     /// <summary>IPv4 connections.</summary>
@@ -53,7 +58,13 @@ public sealed unsafe class Connections : IDisposable
     public int Count => V4.Count + V6.Count;
 
     /// <summary>Sets the idle times for what comes; timers that run keep their deadline.</summary>
-    public void Use(ConnectionTimeouts timeouts) => Timeouts = timeouts;
+    public void Use(ConnectionTimeouts timeouts)
+    {
+        Timeouts = timeouts;
+
+        // No time-out is shorter, so an entry is always looked at before its deadline passes.
+        _horizonMs = Math.Min(FlowWheel.MaxHorizonMs, timeouts.ShortestMs);
+    }
 
     /// <summary>Sets how many ENIs share the capacity for half-open connections.</summary>
     public void ShareAmong(int eniCount)
@@ -100,16 +111,22 @@ public sealed unsafe class Connections : IDisposable
         }
 
         _lease--;
+        int number = table.NumberOf(entry);
         FlowDetail* detail = table.DetailOf(entry);
         detail->CreatedMs = _nowMs;
-        HalfOpen.Add(SlotOf(table, entry), chargedPort, _budget.NextOrder());
+        HalfOpen.Add(SlotOf(table, number), chargedPort, _budget.NextOrder());
         if (detail->InWheel == 0)
         {
             detail->InWheel = 1;
-            _wheel.Add(table.NumberOf(entry) | (isV6 ? V6Bit : 0), FlowWheel.TickOf(_nowMs + HorizonMs));
+            _wheel.Add(number | (isV6 ? V6Bit : 0), FlowWheel.TickOf(_nowMs + _horizonMs));
         }
 
         _counters.FlowsCreated++;
+
+        // What the next connection will be written to is on its way while this one is made.
+        int next = table.NextNumber;
+        table.PrefetchWhole(next);
+        HalfOpen.Prefetch(SlotOf(table, next));
         return entry;
     }
 
@@ -119,7 +136,8 @@ public sealed unsafe class Connections : IDisposable
     /// <summary>Both ends have spoken: the entry is never evicted from here on.</summary>
     public void MarkAnswered(FlowEntry* entry)
     {
-        HalfOpen.Remove(SlotOf(TableOf(entry), entry));
+        FlowTable table = TableOf(entry);
+        HalfOpen.Remove(SlotOf(table, table.NumberOf(entry)));
         entry->Flags |= FlowFlags.Answered;
     }
 
@@ -128,15 +146,16 @@ public sealed unsafe class Connections : IDisposable
     {
         int slot = HalfOpen.OldestOf(port);
         _counters.FlowsEvicted++;
-        Remove(((slot & 1) != 0 ? V6 : V4).At(slot >> 1));
+        Remove(slot < V4.SlotCount ? V4.At(slot) : V6.At(slot - V4.SlotCount));
     }
 
     /// <summary>Takes an entry out and lets go of its path.</summary>
     public void Remove(FlowEntry* entry)
     {
+        FlowTable table = TableOf(entry);
         if ((entry->Flags & FlowFlags.Answered) == 0)
         {
-            HalfOpen.Remove(SlotOf(TableOf(entry), entry));
+            HalfOpen.Remove(SlotOf(table, table.NumberOf(entry)));
         }
 
         if (entry->Path != 0)
@@ -145,7 +164,7 @@ public sealed unsafe class Connections : IDisposable
             entry->Path = 0;
         }
 
-        TableOf(entry).Remove(entry);
+        table.Remove(entry);
         _counters.FlowsRemoved++;
         if (++_lease >= 2 * _budget.LeaseSize || _budget.LeaseSize == 1)
         {
@@ -202,12 +221,10 @@ public sealed unsafe class Connections : IDisposable
         _wheel.Dispose();
     }
 
-    /// <summary>No time-out is shorter, so an entry is always looked at before its deadline passes.</summary>
-    private uint HorizonMs => Math.Min(FlowWheel.MaxHorizonMs, Timeouts.ShortestMs);
-
     private FlowTable TableOf(FlowEntry* entry) => (entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4;
 
-    private static int SlotOf(FlowTable table, FlowEntry* entry) => (table.NumberOf(entry) << 1) | (table.IsV6 ? 1 : 0);
+    /// <summary>Number of an entry among those of both families: IPv4 first, so that a table of one family is in one piece.</summary>
+    private int SlotOf(FlowTable table, int number) => table.IsV6 ? V4.SlotCount + number : number;
 
     /// <summary>With a full budget: lets go what has expired, or else the oldest half-open one of the ENI with most.</summary>
     private bool TryReap()
@@ -252,31 +269,57 @@ public sealed unsafe class Connections : IDisposable
     {
         Span<int> entries = stackalloc int[FlowWheel.MaxTake];
         int count = _wheel.Take(ref _draining, entries);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i += VisitAhead)
         {
-            Visit(entries[i]);
+            Visit(entries[i..Math.Min(count, i + VisitAhead)]);
         }
 
         return count;
     }
 
-    private void Visit(int number)
+    /// <summary>Looks at some entries. In stages, each of which asks for the lines that the next one reads: of an entry that stays
+    /// only the first line is read, of one that goes also its index bucket.</summary>
+    private void Visit(Span<int> numbers)
     {
-        FlowTable table = (number & V6Bit) != 0 ? V6 : V4;
-        FlowEntry* entry = table.At(number & ~V6Bit);
-        if (entry->State == FlowState.Free)
+        foreach (int number in numbers)
         {
-            table.DetailOf(entry)->InWheel = 0;
+            TableOf(number).Prefetch(number & ~V6Bit);
         }
-        else if (IsExpired(entry, _nowMs))
+
+        int leaving = 0;
+        foreach (int number in numbers)
         {
-            table.DetailOf(entry)->InWheel = 0;
-            Remove(entry);
+            FlowTable table = TableOf(number);
+            FlowEntry* entry = table.At(number & ~V6Bit);
+            if (entry->State == FlowState.Free || IsExpired(entry, _nowMs))
+            {
+                table.PrefetchWhole(number & ~V6Bit);
+                numbers[leaving++] = number;
+            }
+            else
+            {
+                uint aheadMs = Math.Min(entry->DeadlineMs - _nowMs, _horizonMs);
+                _wheel.Add(number, FlowWheel.TickOf(_nowMs + aheadMs));
+            }
         }
-        else
+
+        foreach (int number in numbers[..leaving])
         {
-            uint aheadMs = Math.Min(entry->DeadlineMs - _nowMs, HorizonMs);
-            _wheel.Add(number, FlowWheel.TickOf(_nowMs + aheadMs));
+            FlowTable table = TableOf(number);
+            table.Index.Prefetch(table.DetailOf(table.At(number & ~V6Bit))->Hash);
+        }
+
+        foreach (int number in numbers[..leaving])
+        {
+            FlowTable table = TableOf(number);
+            FlowEntry* entry = table.At(number & ~V6Bit);
+            table.DetailOf(entry)->InWheel = 0;
+            if (entry->State != FlowState.Free)
+            {
+                Remove(entry);
+            }
         }
     }
+
+    private FlowTable TableOf(int number) => (number & V6Bit) != 0 ? V6 : V4;
 }

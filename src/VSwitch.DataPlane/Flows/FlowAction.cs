@@ -72,6 +72,9 @@ public struct FlowAction
     /// <summary>Version of the snapshot that made it.</summary>
     [FieldOffset(52)] public uint PolicyVersion;
 
+    /// <summary>In a path's second action: a number that no other path ever had, 0 when the path is free.</summary>
+    [FieldOffset(56)] public ulong Serial;
+
     /// <summary>In a path's first action: connections that use the path.</summary>
     [FieldOffset(56)] public int ReferenceCount;
 

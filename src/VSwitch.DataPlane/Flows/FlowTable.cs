@@ -76,6 +76,20 @@ public sealed unsafe class FlowTable : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(int number) => Sse.Prefetch0(_entries + number);
 
+    /// <summary>Asks the cache for all of an entry.</summary>
+    public void PrefetchWhole(int number)
+    {
+        Sse.Prefetch0(_entries + number);
+        Sse.Prefetch0(_details + number);
+        if (IsV6)
+        {
+            Sse.Prefetch0(_addresses + number);
+        }
+    }
+
+    /// <summary>The number that <see cref="Add"/> gives out next, if there is one.</summary>
+    public int NextNumber => _free != FlowIndex.NotFound ? _free : Scatter(_used);
+
     /// <summary>Finds the IPv4 connection of a key; null when there is none.</summary>
     public FlowEntry* Find(ulong keyLow, ulong keyHigh, uint hash)
     {

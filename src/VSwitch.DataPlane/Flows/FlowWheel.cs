@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using VSwitch.DataPlane.Buffers;
 
 namespace VSwitch.DataPlane.Flows;
@@ -93,6 +94,15 @@ internal sealed unsafe class FlowWheel : IDisposable
         int count = chunk->Count;
         new ReadOnlySpan<int>(chunk->Entries, count).CopyTo(entries);
         int next = chunk->Next;
+        if (next != NoList)
+        {
+            // The list is drained a chunk at a time: the next one is on its way while this one's entries are looked at.
+            for (int line = 0; line < sizeof(Chunk); line += 64)
+            {
+                Sse.Prefetch0((byte*)(_chunks + next) + line);
+            }
+        }
+
         chunk->Next = _free;
         _free = list;
         list = next;

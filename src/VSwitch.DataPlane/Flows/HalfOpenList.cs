@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using VSwitch.DataPlane.Buffers;
 
 namespace VSwitch.DataPlane.Flows;
@@ -56,6 +57,9 @@ public sealed unsafe class HalfOpenList : IDisposable
 
     /// <summary>Ports that can be charged.</summary>
     public int PortCapacity => _portCapacity;
+
+    /// <summary>Asks the cache for what <see cref="Add"/> or <see cref="Remove"/> of a slot touches.</summary>
+    public void Prefetch(int slot) => Sse.Prefetch0(_links + slot);
 
     /// <summary>Adds the newest.</summary>
     /// <param name="slot">Its slot; not in the list.</param>

@@ -8,11 +8,15 @@ namespace VSwitch.DataPlane.Flows;
 /// There are never more paths than connections, so it cannot overflow.</summary>
 public sealed unsafe class PathTable : IDisposable
 {
+    private const int MemoBits = 9;
     private const int PathBytes = 2 * FlowAction.SizeBytes;
     private readonly HugeMemory _memory;
     private readonly HugeMemory _headMemory;
     private readonly int* _heads;
+    private readonly HugeMemory _memoMemory;
+    private readonly Memo* _memos;
     private readonly uint _mask;
+    private ulong _serial;
     private int _used = 1;
     private int _free;
 
@@ -24,7 +28,17 @@ public sealed unsafe class PathTable : IDisposable
         _headMemory = new HugeMemory(heads * (nuint)sizeof(int));
         _heads = (int*)_headMemory.Address;
         _mask = heads - 1;
+        _memoMemory = new HugeMemory((1 << MemoBits) * (nuint)sizeof(Memo));
+        _memos = (Memo*)_memoMemory.Address;
         Actions = (FlowAction*)_memory.Address;
+    }
+
+    /// <summary>A path that was taken lately; good as long as the path has still the serial number.</summary>
+    private struct Memo
+    {
+        public PathOrigin Origin;
+        public ulong Serial;
+        public int Path;
     }
 
     /// <summary>Action of direction d (0 from the lower endpoint, 1 from the higher) of path i: Actions[2 * i + d].</summary>
@@ -32,6 +46,27 @@ public sealed unsafe class PathTable : IDisposable
 
     /// <summary>Paths in use.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Takes the path of an origin if it was taken lately and is still there: most connections go the way of another
+    /// one.</summary>
+    /// <returns>False when <see cref="Take(in FlowAction, in FlowAction)"/> has to find it.</returns>
+    public bool TryTake(in PathOrigin origin, out int path)
+    {
+        Memo* memo = MemoOf(origin);
+        path = memo->Path;
+        FlowAction* first = Actions + (2 * path);
+        if (memo->Serial == 0 || first[1].Serial != memo->Serial || memo->Origin != origin)
+        {
+            return false;
+        }
+
+        first->ReferenceCount++;
+        return true;
+    }
+
+    /// <summary>Notes which path an origin has.</summary>
+    public void Note(in PathOrigin origin, int path) =>
+        *MemoOf(origin) = new Memo { Origin = origin, Serial = Actions[(2 * path) + 1].Serial, Path = path };
 
     /// <summary>Finds or makes the path and counts one more user. Path 0 is never given.</summary>
     public int Take(in FlowAction up, in FlowAction down)
@@ -60,6 +95,7 @@ public sealed unsafe class PathTable : IDisposable
 
             Actions[2 * path] = up;
             Actions[(2 * path) + 1] = down;
+            Actions[(2 * path) + 1].Serial = ++_serial;
             Actions[2 * path].ReferenceCount = 1;
             Actions[2 * path].Next = *head;
             *head = path;
@@ -84,6 +120,7 @@ public sealed unsafe class PathTable : IDisposable
         }
 
         *link = first->Next;
+        first[1].Serial = 0;
         first->Next = _free;
         _free = path;
         Count--;
@@ -94,7 +131,10 @@ public sealed unsafe class PathTable : IDisposable
     {
         _memory.Dispose();
         _headMemory.Dispose();
+        _memoMemory.Dispose();
     }
+
+    private Memo* MemoOf(in PathOrigin origin) => _memos + (origin.Hash >> (64 - MemoBits));
 
     private static bool Same(FlowAction* a, FlowAction* b) =>
         new ReadOnlySpan<byte>(a, FlowAction.ComparedBytes).SequenceEqual(new ReadOnlySpan<byte>(b, FlowAction.ComparedBytes));

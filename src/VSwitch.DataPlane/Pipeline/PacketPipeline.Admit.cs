@@ -229,8 +229,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         // A reply to the outside goes back to the router that brought the connection (semantics.md section 7).
         ulong replyMac = *(ulong*)(p->Data + 6) & MacMask;
-        MakeActions(decision, p->InPort, isRouted, isRouted, replyMac, out FlowAction forward, out FlowAction reply);
-        entry->Path = swapped ? _connections.Paths.Take(reply, forward) : _connections.Paths.Take(forward, reply);
+        entry->Path = TakePath(decision, p->InPort, isRouted, swapped, replyMac);
         entry->State = state;
         if (p->Protocol == ParseStage.Tcp)
         {
@@ -248,6 +247,23 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             _tracer.Note(PipelineStage.Connection, $"a new connection is tracked in state {state}");
         }
+    }
+
+    private int TakePath(in Decision decision, int openerPort, bool isRouted, bool swapped, ulong replyMac)
+    {
+        int kind = (isRouted ? 1 : 0) | (swapped ? 2 : 0) | (decision.IsReplyDenied ? 4 : 0);
+        var origin = PathOrigin.Of(
+            decision.NextMac, replyMac, (openerPort, decision.OutPort), (decision.SourceEip, decision.DestinationEip), kind,
+            _generation, _snapshot.Version);
+        if (_connections.Paths.TryTake(origin, out int path))
+        {
+            return path;
+        }
+
+        MakeActions(decision, openerPort, isRouted, isRouted, replyMac, out FlowAction forward, out FlowAction reply);
+        path = swapped ? _connections.Paths.Take(reply, forward) : _connections.Paths.Take(forward, reply);
+        _connections.Paths.Note(origin, path);
+        return path;
     }
 
     /// <summary>What rules look at besides the address: destination port in host order, or ICMP type and code.</summary>

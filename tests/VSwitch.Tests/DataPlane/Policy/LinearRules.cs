@@ -60,7 +60,27 @@ internal sealed class LinearRules
             rule.Protocol, false, new RawIp6(raw.Network, 0), new RawIp6(raw.Mask, 0), rule.First, rule.Last, number);
     }
 
+    /// <summary>Compiles boxes.</summary>
+    public static RuleBlock BlockOf(IEnumerable<RuleBox> boxes)
+    {
+        var builder = new RuleBlockBuilder();
+        foreach (RuleBox box in boxes)
+        {
+            builder.Add(box);
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>A table whose i-th set is the i-th list of blocks.</summary>
+    public static SecurityGroupTable TableOf(params RuleBlock[][] sets) => new(sets, [], new NoWords());
+
     public static int Match(SecurityGroupTable table, int set, in PlainPacket packet) => packet.Remote.IsV6
         ? table.Match(set, packet.Protocol, Raw.Ip6(packet.Remote), packet.Selector)
         : table.Match(set, packet.Protocol, Raw.Ip4(packet.Remote), packet.Selector);
+
+    private sealed class NoWords : IRuleWords
+    {
+        public string? Of(int group, int ordinal) => null;
+    }
 }

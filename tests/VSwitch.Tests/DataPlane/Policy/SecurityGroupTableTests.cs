@@ -78,14 +78,9 @@ public class SecurityGroupTableTests
     [Fact]
     public void The_same_prefix_in_many_rule_sets_is_told_apart_in_a_few_probes()
     {
-        var builder = new SecurityGroupTableBuilder();
-        for (int i = 0; i < 5000; i++)
-        {
-            int rule = builder.AddRule(0, i, $"rule {i}");
-            builder.AddRuleSet([LinearRules.BoxOf(new PlainRule(6, IpPrefix.Parse("0.0.0.0/0"), 80, 80), rule)]);
-        }
-
-        SecurityGroupTable table = builder.Build();
+        RuleBlock[][] sets = [.. Enumerable.Range(0, 5000).Select(i => (RuleBlock[])[
+            LinearRules.BlockOf([LinearRules.BoxOf(new PlainRule(6, IpPrefix.Parse("0.0.0.0/0"), 80, 80), i)])])];
+        SecurityGroupTable table = LinearRules.TableOf(sets);
         Assert.InRange(table.LongestProbe, 1, 64);
         for (int i = 0; i < 5000; i++)
         {
@@ -115,7 +110,6 @@ public class SecurityGroupTableTests
     [InlineData("443-443:1 80-80:0", "79:- 80:0 81:- 442:- 443:1 444:-")]
     public void Ranges_that_touch_or_overlap_are_one_union(string ranges, string expected)
     {
-        var builder = new SecurityGroupTableBuilder();
         var boxes = new List<RuleBox>();
         foreach (string range in ranges.Split(' '))
         {
@@ -123,14 +117,14 @@ public class SecurityGroupTableTests
             boxes.Add(LinearRules.BoxOf(new PlainRule(6, IpPrefix.Parse("0.0.0.0/0"), (ushort)n[0], (ushort)n[1]), n[2]));
         }
 
-        int set = builder.AddRuleSet(boxes);
-        SecurityGroupTable table = builder.Build();
+        const int Set = 0;
+        SecurityGroupTable table = LinearRules.TableOf([LinearRules.BlockOf(boxes)]);
         Assert.All(expected.Split(' '), pair =>
         {
             string[] parts = pair.Split(':');
             int rule = parts[1] == "-" ? SecurityGroupTable.NoRule : int.Parse(parts[1], CultureInfo.InvariantCulture);
             ushort selector = ushort.Parse(parts[0], CultureInfo.InvariantCulture);
-            Assert.Equal(rule, LinearRules.Match(table, set, new PlainPacket(6, IpAddress.Parse("192.0.2.1"), selector)));
+            Assert.Equal(rule, LinearRules.Match(table, Set, new PlainPacket(6, IpAddress.Parse("192.0.2.1"), selector)));
         });
     }
 
@@ -146,10 +140,9 @@ public class SecurityGroupTableTests
 
     private static SecurityGroupTable Compile(PlainRule[] rules, out int set, out int empty)
     {
-        var builder = new SecurityGroupTableBuilder();
-        empty = builder.AddRuleSet([]);
-        set = builder.AddRuleSet([.. rules.Select((rule, i) => LinearRules.BoxOf(rule, i))]);
-        return builder.Build();
+        empty = 0;
+        set = 1;
+        return LinearRules.TableOf([], [LinearRules.BlockOf(rules.Select((rule, i) => LinearRules.BoxOf(rule, i)))]);
     }
 
     private static PlainRule RandomRule(Random random)
