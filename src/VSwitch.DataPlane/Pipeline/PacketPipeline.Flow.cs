@@ -196,8 +196,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowDetail* detail = _connections.DetailOf(entry);
-        FlowEntry before = *entry;
-        TcpMemory remembered = detail->Remembered;
+        Unsafe.SkipInit(out FlowEntry before);
+        Unsafe.SkipInit(out TcpMemory remembered);
+        bool isCapped = (action->OutBucket & action->InBucket) != -1;
+        if (isCapped)
+        {
+            before = *entry;
+            remembered = detail->Remembered;
+        }
+
         TcpVerdict verdict = Track(p, entry, &detail->Remembered);
         if (verdict >= TcpVerdict.Invalid)
         {
@@ -206,7 +213,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (!TryForward(p, entry, action))
         {
-            // Over the bandwidth: the other end never sees it, so the connection has not moved.
+            // Over the bandwidth, the only thing that refuses here: the other end never sees it, so the connection has not moved.
             *entry = before;
             detail->Remembered = remembered;
         }

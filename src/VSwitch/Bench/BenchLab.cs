@@ -122,12 +122,13 @@ internal sealed class BenchLab
     public SwitchConfig WithRules(int rules, int salt) => Config with { SecurityGroups = [GroupOf(_scenario, rules, salt)] };
 
     /// <summary>The same network with one rule of the group changed, each time another way.</summary>
-    public SwitchConfig WithOneRuleChanged(int rules, int salt)
+    public SwitchConfig WithOneRuleChanged(int salt)
     {
-        SecurityGroupConfig group = GroupOf(_scenario, rules);
+        SecurityGroupConfig group = Config.SecurityGroups[0];
         List<RuleConfig> changed = [.. group.Ingress];
         ushort port = (ushort)(1 + salt);
-        changed[rules / 2] = changed[rules / 2] with { Ports = [new PortRange(port, port)] };
+        int place = changed.Count / 2;
+        changed[place] = changed[place] with { Ports = [new PortRange(port, port)] };
         return Config with { SecurityGroups = [group with { Ingress = changed }] };
     }
 

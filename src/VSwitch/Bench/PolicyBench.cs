@@ -26,7 +26,7 @@ internal static unsafe class PolicyBench
             return
             [
                 new PolicyRow("replace a group", rules, MedianMs(host, changes, i => lab.WithRules(rules, salt: 1 + i))),
-                new PolicyRow("change one rule", rules, MedianMs(host, changes, i => lab.WithOneRuleChanged(rules, i))),
+                new PolicyRow("change one rule", rules, MedianMs(host, changes, i => lab.WithOneRuleChanged(i))),
             ];
         }
         finally

@@ -61,7 +61,8 @@ internal sealed class SwitchHost : IDisposable
         for (int i = 0; i < WorkerCount; i++)
         {
             int cpu = cpus[i % cpus.Length];
-            _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], () => CpuAffinity.Pin(cpu));
+            _threads[i] = new WorkerThread(
+                Workers.Workers[i], _threads, _waiters[i], IsRoomy(cpus.Length) ? () => CpuAffinity.Pin(cpu) : null);
         }
 
         foreach (WorkerThread thread in _threads)
@@ -102,16 +103,19 @@ internal sealed class SwitchHost : IDisposable
         RequireUnchangedDevices(wanted);
         NumberDirectory numbers = _numbers.Copy();
         IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
-        RequireCapacity(SnapshotCompiler.Compile(config, numbers, MtuOf));
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
+        RequireCapacity(snapshot);
 
         Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
-        ForwardingSnapshot snapshot;
         try
         {
-            // Once more, now that the MTUs of the new devices are known.
-            snapshot = SnapshotCompiler.Compile(config, numbers, port =>
-                added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
-            RequireCapacity(snapshot);
+            if (added.Count > 0)
+            {
+                // Once more, now that the MTUs of the new devices are known.
+                snapshot = SnapshotCompiler.Compile(config, numbers, port =>
+                    added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+                RequireCapacity(snapshot);
+            }
         }
         catch
         {
@@ -277,13 +281,22 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
+    /// <summary>Workers have processors of their own only where enough are left for the guests: a worker that may not move waits for
+    /// a guest that fills its processor while the other one idles (bench/README.md).</summary>
+    private bool IsRoomy(int cpus) => cpus > 2 * WorkerCount;
+
     private void WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
         for (int i = 0; i < _threads.Length; i++)
         {
-            _waiters[i].Wake();
-            SpinWait.SpinUntil(() => _threads[i].Rounds > before[i] + 1 || _threads[i].Failure != null);
+            // An idle worker sleeps again after the round that it was woken for.
+            var spin = default(SpinWait);
+            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null)
+            {
+                _threads[i].WakeIfAsleep();
+                spin.SpinOnce(sleep1Threshold: -1);
+            }
         }
     }
 

@@ -89,7 +89,7 @@ public unsafe class BenchBedTests
         Assert.Equal(rules, lab.Config.SecurityGroups[0].Ingress.Count);
         Assert.Equal(rules, lab.WithRules(rules, salt: 3).SecurityGroups[0].Ingress.Count);
         Assert.Equal(1, lab.Config.SecurityGroups[0].Ingress
-            .Zip(lab.WithOneRuleChanged(rules, 3).SecurityGroups[0].Ingress).Count(pair => pair.First != pair.Second &&
+            .Zip(lab.WithOneRuleChanged(3).SecurityGroups[0].Ingress).Count(pair => pair.First != pair.Second &&
                 !pair.First.Ports.SequenceEqual(pair.Second.Ports)));
     }
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using VSwitch.Bench;
-using SwitchCommandLine = VSwitch.Commands.CommandLine;
 using Xunit;
+using SwitchCommandLine = VSwitch.Commands.CommandLine;
 
 namespace VSwitch.Tests.Benches;
 
