@@ -125,7 +125,10 @@ public sealed class GuestClientTests
         string file = guest.PathOf("guest.pcap");
         string field = protocol == "dhcp" ? "dhcp.option.dhcp" : "dhcpv6.msgtype";
         string seen = Tshark(guest, "-r", file, "-Y", $"eth.src == {GuestFixture.GatewayMac} && {protocol}", "-T", "fields", "-e", field);
-        Assert.Equal(types, string.Join(',', seen.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+
+        // A client that is in a hurry asks twice and is answered twice.
+        string pattern = string.Join(',', types.Split(',').Select(type => $"{type}(,{type})*"));
+        Assert.Matches($"^{pattern}$", string.Join(',', seen.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
         string wrong = Tshark(
             guest, "-r", file, "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y",
             $"eth.src == {GuestFixture.GatewayMac} && (_ws.malformed || _ws.expert.severity >= \"Warning\" || ip.checksum.status == 0 || udp.checksum.status == 0 || icmpv6.checksum.status == 0)");

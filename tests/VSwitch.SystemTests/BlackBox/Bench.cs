@@ -7,7 +7,8 @@ using VSwitch.Testing;
 
 namespace VSwitch.SystemTests.BlackBox;
 
-/// <summary>The bench of the black-box cases: the switch as the program makes it (two workers, real TAPs), hosted in
+/// <summary>The bench of the black-box cases: the switch as the program makes it (two workers, real TAPs; without offload, so that a
+/// recorder sees each frame with its whole checksum), hosted in
 /// this process so that a test waits for its counters instead of for time, with every TAP's kernel side in a namespace
 /// of its own. After a case <see cref="Run"/> checks what the page wants of every case: every frame that left is valid,
 /// the books of every port balance, no worker failed, nothing came out that the case did not ask for, and ports outside

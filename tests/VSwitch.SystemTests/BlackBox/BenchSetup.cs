@@ -71,7 +71,7 @@ internal sealed record BenchSetup
               connections: { capacity: {{Capacity}} }
               timeouts: { {{Timeouts}} }
             internet:
-              device: { tap: {{BenchPort.X.Namespace}} }
+              device: { tap: {{BenchPort.X.Namespace}}, offload: false }
               mac: "{{BenchPort.UplinkMac}}"
               addresses: [{{BenchPort.SwitchOutside}}/24{{Six($"\"{BenchPort.SwitchOutside6}/64\"")}}]
               routes: [{ destination: 0.0.0.0/0, nextHop: {{BenchPort.X.Ip}} }]
@@ -110,7 +110,7 @@ internal sealed record BenchSetup
     private string Eni(BenchPort port, string addresses, string keys) => port == Without ? "" :
         $"  - {{ name: {port.Name}, subnet: {port.Subnet}, mac: \"{port.Mac}\", " +
         $"privateIps: [{port.Ip}{(port.Ip6 is null ? "" : Six($"\"{port.Ip6}\""))}{addresses}], " +
-        $"securityGroups: [sg-{port.Name}], device: {{ tap: {port.Namespace} }}{Also(EveryEni)}{Also(keys)} }}";
+        $"securityGroups: [sg-{port.Name}], device: {{ tap: {port.Namespace}, offload: false }}{Also(EveryEni)}{Also(keys)} }}";
 
     private static string Also(string keys) => keys.Length == 0 ? "" : ", " + keys;
 }
