@@ -36,7 +36,7 @@ internal static class SoakCommand
             });
         });
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{result.Packets:N0} packets: {result.AllocatedBytes:N0} bytes allocated, {result.Collections} collections"));
+            $"{result.Packets:N0} packets: {result.AllocatedBytes:N0} bytes allocated ({result.ProcessBytes:N0} by the whole process), {result.Collections} collections"));
         return result is { AllocatedBytes: 0, Collections: 0 } ? SwitchCommandLine.Done : SwitchCommandLine.Failed;
     }
 }

@@ -22,20 +22,23 @@ internal static unsafe class SoakBench
             long done = RunRounds(beds, RoundsBetweenReports);
             GC.Collect();
             long allocated = 0;
+            long allocatedByAll = 0;
             int collections = 0;
             while (done < packets)
             {
                 progress(done);
                 int collected = GC.CollectionCount(0);
-                long bytes = GC.GetTotalAllocatedBytes(precise: true);
+                long bytesByAll = GC.GetTotalAllocatedBytes(precise: true);
+                long bytes = GC.GetAllocatedBytesForCurrentThread();
                 done += RunRounds(beds, RoundsBetweenReports);
-                allocated += GC.GetTotalAllocatedBytes(precise: true) - bytes;
+                allocated += GC.GetAllocatedBytesForCurrentThread() - bytes;
+                allocatedByAll += GC.GetTotalAllocatedBytes(precise: true) - bytesByAll;
                 collections += GC.CollectionCount(0) - collected;
             }
 
             progress(done);
             long ends = beds.Select(EndsOf).Sum() - before.Sum();
-            return ends == done ? new SoakResult(done, allocated, collections)
+            return ends == done ? new SoakResult(done, allocated, allocatedByAll, collections)
                 : throw new BenchException($"{ends} of {done} packets were forwarded or, where they had to be, dropped");
         }
         finally
@@ -65,6 +68,7 @@ internal static unsafe class SoakBench
 
 /// <summary>What many packets cost the collector.</summary>
 /// <param name="Packets">How many there were.</param>
-/// <param name="AllocatedBytes">Bytes that the whole process allocated meanwhile.</param>
+/// <param name="AllocatedBytes">Bytes that the thread of the packets allocated meanwhile.</param>
+/// <param name="ProcessBytes">Bytes that the whole process did: the runtime's own threads allocate some, once.</param>
 /// <param name="Collections">Collections meanwhile.</param>
-internal readonly record struct SoakResult(long Packets, long AllocatedBytes, int Collections);
+internal readonly record struct SoakResult(long Packets, long AllocatedBytes, long ProcessBytes, int Collections);
