@@ -98,6 +98,7 @@ public sealed class DeviceQueues
         _ready[ReadyCount++] = place;
     }
 
+    /// <summary>Allocates: it runs with the first round after ports came or went, not on a packet's way.</summary>
     private void Rebuild()
     {
         var queues = new List<PolledQueue>();
