@@ -53,4 +53,13 @@ public sealed class DeviceStatus
 
     /// <summary>The last error in words, with its errno; null when there was none.</summary>
     public volatile string? LastError;
+
+    /// <summary>Frames come or go. Writes only when that is news: all workers share the line, and a frame must not cost it.</summary>
+    public void NoteUp()
+    {
+        if (!IsUp)
+        {
+            IsUp = true;
+        }
+    }
 }

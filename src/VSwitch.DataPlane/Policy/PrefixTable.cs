@@ -16,7 +16,7 @@ internal readonly struct PrefixTable<TAddress, TFamily>
     private readonly TAddress _mask;
     private readonly int _shift;
 
-    /// <summary>Compiles rules whose networks are all under the mask, in any order.</summary>
+    /// <summary>Compiles rules whose networks are all under the mask, in any order. Control-plane work: it may allocate.</summary>
     public PrefixTable(TAddress mask, ReadOnlySpan<PrefixRule<TAddress>> rules)
     {
         // At most two thirds full, so that a miss ends soon; at least two slots, so that the hash is shifted by less than its width.

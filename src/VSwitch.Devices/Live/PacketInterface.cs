@@ -88,13 +88,7 @@ internal sealed unsafe class PacketInterface : IDisposable
     }
 
     /// <summary>Frames come or go.</summary>
-    public void NoteUp()
-    {
-        if (!_status.IsUp)
-        {
-            _status.IsUp = true;
-        }
-    }
+    public void NoteUp() => _status.NoteUp();
 
     /// <summary>Counts an error of the receiving side and keeps it in words.</summary>
     public void NoteReceiveError(int error) => NoteError(error, ref _status.ReceiveErrorCount);

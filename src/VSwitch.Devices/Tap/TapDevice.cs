@@ -147,7 +147,7 @@ public sealed unsafe class TapDevice : IPacketDevice
             }
             else
             {
-                Status.IsUp = true;
+                Status.NoteUp();
             }
 
             taken += joined;
@@ -229,7 +229,7 @@ public sealed unsafe class TapDevice : IPacketDevice
             return false;
         }
 
-        Status.IsUp = true;
+        Status.NoteUp();
         small->Offload = *(VirtioNetHeader*)(small->Data - HeaderBytes);
         small->Length = (int)bytes - HeaderBytes;
         return true;
