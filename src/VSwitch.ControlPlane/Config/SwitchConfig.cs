@@ -35,6 +35,12 @@ public sealed record SwitchConfig
     /// <summary>Elastic IPs.</summary>
     public IReadOnlyList<ElasticIpConfig> ElasticIps { get; init; } = [];
 
+    /// <summary>Records of traffic (AWS VPC flow logs, IPFIX).</summary>
+    public IReadOnlyList<FlowLogConfig> FlowLogs { get; init; } = [];
+
+    /// <summary>Copies of traffic to a port or a file.</summary>
+    public IReadOnlyList<MirrorConfig> Mirrors { get; init; } = [];
+
     /// <summary>The prefixes of a list; none when there is no such list.</summary>
     public IReadOnlyList<IpPrefix> PrefixesOf(string prefixList) =>
         PrefixLists.FirstOrDefault(list => list.Name == prefixList)?.Cidrs ?? [];

@@ -14,6 +14,7 @@ public sealed unsafe class Worker : IDisposable
     private readonly SpscRing?[] _home;
     private readonly HugeMemory _list;
     private readonly PacketBuffer** _packets;
+    private readonly ErrandQueue _errands = new();
     private bool[] _isEmpty = [];
 
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
@@ -71,6 +72,22 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Its device queues.</summary>
     public DeviceQueues Queues { get; }
 
+    /// <summary>True while an errand waits or is not finished.</summary>
+    public bool HasErrand => _errands.HasWork;
+
+    /// <summary>Hands work to the worker; any thread. A sleeping worker does it when it wakes
+    /// (<see cref="WorkerThread.Post"/> wakes it).</summary>
+    public void Post(IWorkerErrand errand) => _errands.Post(errand);
+
+    /// <summary>Does one step of the errand at hand, if there is one (a switch without threads: a replay, a test).</summary>
+    public void RunErrand()
+    {
+        if (_errands.HasWork)
+        {
+            _errands.Step(this);
+        }
+    }
+
     /// <summary>One round: buffers come home, frames from other workers, a burst from each of its device queues that may have one,
     /// egress. What other workers hand over is taken between the bursts, so that rings stay short and their frames in the
     /// cache.</summary>
@@ -80,6 +97,7 @@ public sealed unsafe class Worker : IDisposable
     public int RunRound(long nowNs, int maxExpiries)
     {
         Pipeline.Begin(nowNs, maxExpiries);
+        RunErrand();
         int handled = Pipeline.ReleaseDue();
         handled += TakeHandedOver();
         Queues.Use(_shared.Devices);

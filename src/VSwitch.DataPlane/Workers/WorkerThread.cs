@@ -79,6 +79,14 @@ public sealed class WorkerThread
         }
     }
 
+    /// <summary>Hands work to the worker and wakes it; any thread.</summary>
+    public void Post(IWorkerErrand errand)
+    {
+        _worker.Post(errand);
+        Interlocked.MemoryBarrier();
+        WakeIfAsleep();
+    }
+
     /// <summary>Monotonic time, nanoseconds.</summary>
     public static long NowNs() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
 
@@ -119,7 +127,7 @@ public sealed class WorkerThread
                 BusyRounds++;
                 idle.NoteBusy(nowNs);
             }
-            else if (idle.ShouldSleep(nowNs))
+            else if (!_worker.HasErrand && idle.ShouldSleep(nowNs))
             {
                 Sleep(handles);
                 long wokeNs = NowNs();
@@ -144,7 +152,7 @@ public sealed class WorkerThread
     {
         Interlocked.Exchange(ref _mark.IsSleeping, 1);
         long nowNs = NowNs();
-        if (_worker.WaitingCount == 0 && !_worker.Pipeline.MayRelease(nowNs) && !_stop)
+        if (_worker.WaitingCount == 0 && !_worker.HasErrand && !_worker.Pipeline.MayRelease(nowNs) && !_stop)
         {
             Look(SleepMs(nowNs), handles);
         }

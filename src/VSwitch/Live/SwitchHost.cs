@@ -93,11 +93,20 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Open devices by port name.</summary>
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => _open.Select(o => (o.Key, o.Value.Device));
 
-    /// <summary>Puts a changed configuration in force. Devices that stay as they were stay open. First everything is checked and
-    /// compiled, then new devices are opened, then it is published: whatever cannot be done, nothing changes.</summary>
+    /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
     /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
     /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
     public void Apply(SwitchConfig config)
+    {
+        using PreparedChange change = Prepare(config);
+        Commit(change);
+    }
+
+    /// <summary>Does all of a change that may fail, and none that a packet sees: checks, compiles, opens new devices. Devices that
+    /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
+    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    public PreparedChange Prepare(SwitchConfig config)
     {
         Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
@@ -107,35 +116,42 @@ internal sealed class SwitchHost : IDisposable
         RequireCapacity(snapshot);
 
         Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
+        var change = new PreparedChange(config, numbers, freeBuckets, wanted, added) { Snapshot = snapshot };
         try
         {
             if (added.Count > 0)
             {
                 // Once more, now that the MTUs of the new devices are known.
-                snapshot = SnapshotCompiler.Compile(config, numbers, port =>
+                change.Snapshot = SnapshotCompiler.Compile(config, numbers, port =>
                     added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
-                RequireCapacity(snapshot);
+                RequireCapacity(change.Snapshot);
             }
+
+            return change;
         }
         catch
         {
-            DisposeAll(added.Values);
+            change.Dispose();
             throw;
         }
+    }
 
-        List<IPacketDevice> removed = Exchange(wanted, added);
-        RebaseCounters(snapshot);
-        foreach (int bucket in freeBuckets)
+    /// <summary>Puts what was prepared in force; cannot fail.</summary>
+    public void Commit(PreparedChange change)
+    {
+        List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
+        RebaseCounters(change.Snapshot);
+        foreach (int bucket in change.FreeBuckets)
         {
             _shared.Buckets.Clear(bucket);
         }
 
-        _resting.Commit(Config, config);
-        (_numbers, Config, Snapshot) = (numbers, config, snapshot);
+        _resting.Commit(Config, change.Config);
+        (_numbers, Config, Snapshot) = (change.Numbers, change.Config, change.Snapshot);
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
-            foreach (int handle in HandlesOf(added.Values, i))
+            foreach (int handle in HandlesOf(change.Added.Values, i))
             {
                 _waiters[i].Add(handle);
             }
@@ -146,9 +162,13 @@ internal sealed class SwitchHost : IDisposable
             }
         }
 
+        change.MarkCommitted();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
     }
+
+    /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
+    public void Post(int worker, IWorkerErrand errand) => _threads[worker].Post(errand);
 
     /// <summary>Ends the workers and closes the devices, which removes what they made.</summary>
     public void Dispose()

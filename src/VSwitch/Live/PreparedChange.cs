@@ -1,0 +1,48 @@
+using VSwitch.ControlPlane.Compile;
+using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Tables;
+
+namespace VSwitch.Live;
+
+/// <summary>A change of the configuration that can be put in force without failing: checked, compiled, its new devices open.
+/// Disposed without being committed, it closes them and has changed nothing.</summary>
+internal sealed class PreparedChange(
+    SwitchConfig config, NumberDirectory numbers, IReadOnlyList<int> freeBuckets, Dictionary<string, DeviceConfig> wanted,
+    Dictionary<string, IPacketDevice> added) : IDisposable
+{
+    private bool _isCommitted;
+
+    /// <summary>The configuration.</summary>
+    public SwitchConfig Config { get; } = config;
+
+    /// <summary>What it compiles to; a dry run asks it about live connections.</summary>
+    public required ForwardingSnapshot Snapshot { get; set; }
+
+    /// <summary>Numbers of its ports, VPCs and EIPs.</summary>
+    internal NumberDirectory Numbers { get; } = numbers;
+
+    /// <summary>Rate limits that nothing uses any more.</summary>
+    internal IReadOnlyList<int> FreeBuckets { get; } = freeBuckets;
+
+    /// <summary>Devices that it wants, by port.</summary>
+    internal Dictionary<string, DeviceConfig> Wanted { get; } = wanted;
+
+    /// <summary>Devices that it opened, by port.</summary>
+    internal Dictionary<string, IPacketDevice> Added { get; } = added;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_isCommitted)
+        {
+            foreach (IPacketDevice device in Added.Values)
+            {
+                device.Dispose();
+            }
+        }
+    }
+
+    /// <summary>The devices belong to the switch from here on.</summary>
+    internal void MarkCommitted() => _isCommitted = true;
+}
