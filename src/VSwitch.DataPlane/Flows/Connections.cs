@@ -245,6 +245,55 @@ public sealed unsafe class Connections : IDisposable
         record.Place = place;
     }
 
+    /// <summary>Puts a copy of a connection in as it was, into tables with the same secret (<see cref="Workers.SwitchShared.Fork"/>).
+    /// </summary>
+    /// <returns>The entry; null when there is no room.</returns>
+    public FlowEntry* Import(in ConnectionRecord record)
+    {
+        FlowEntry entry = record.Entry;
+        int charged = record.OpenerPort != 0 ? record.OpenerPort : record.OtherPort;
+        FlowEntry* copy = Add(record.IsV6, entry.KeyLow, entry.KeyHigh, record.Detail.Hash, charged);
+        if (copy == null)
+        {
+            return null;
+        }
+
+        FlowTable table = TableOf(copy);
+        FlowDetail* detail = table.DetailOf(copy);
+        byte inWheel = detail->InWheel;
+        *detail = record.Detail;
+        detail->InWheel = inWheel;
+        if (table.IsV6)
+        {
+            *table.AddressesOf(copy) = record.Addresses;
+        }
+
+        *copy = entry;
+        copy->Flags &= ~FlowFlags.Answered;
+        copy->Path = record.IsOpenerHigher ? Paths.Take(record.Reply, record.Forward) : Paths.Take(record.Forward, record.Reply);
+        if ((entry.Flags & FlowFlags.Answered) != 0)
+        {
+            MarkAnswered(copy);
+        }
+
+        return copy;
+    }
+
+    /// <summary>Takes all entries out.</summary>
+    public void Clear()
+    {
+        foreach (FlowTable table in (ReadOnlySpan<FlowTable>)[V4, V6])
+        {
+            for (int number = 0; table.Count > 0 && number < table.WalkedSlotCount; number++)
+            {
+                if (table.At(number)->State != FlowState.Free)
+                {
+                    Remove(table.At(number));
+                }
+            }
+        }
+    }
+
     /// <summary>Asks the cache for all of a connection.</summary>
     internal void Prefetch(int place)
     {
