@@ -12,5 +12,7 @@ internal static class ApiServer
     public static void Map(WebApplication app, SwitchControl control)
     {
         StatusEndpoints.Map(app, control);
+        ConnectionEndpoints.Map(app, control);
+        TraceEndpoint.Map(app, control);
     }
 }

@@ -26,8 +26,8 @@ internal static class ConnectionEndpoints
 
     public static void Map(IEndpointRouteBuilder routes, SwitchControl control)
     {
-        Delegate list = (HttpContext http) => AnswerAsync(http, () => ListAsync(http, control.Host));
-        Delegate clear = (HttpContext http) => AnswerAsync(http, () => ClearAsync(http, control.Host));
+        Delegate list = (HttpContext http) => WorkerAnswers.Give(http, () => ListAsync(http, control.Host));
+        Delegate clear = (HttpContext http) => WorkerAnswers.Give(http, () => ClearAsync(http, control.Host));
         routes.MapGet("/v1/connections", list)
             .Produces<ConnectionPage>().Produces<LiveConnection>(StatusCodes.Status200OK, Lines)
             .Describe("connections", "Live connections: filtered, sorted, by pages; as application/x-ndjson all of them",
@@ -36,34 +36,6 @@ internal static class ConnectionEndpoints
             .Produces<ClearedConnections>()
             .Describe("connections", "Forgets the connections that a filter names, or with all=true every one",
                 StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
-    }
-
-    /// <summary>What was wrong with the request, and what the switch cannot do now, become problems; a client that went away becomes
-    /// nothing.</summary>
-    private static async Task<IResult> AnswerAsync(HttpContext http, Func<Task<IResult>> answer)
-    {
-        try
-        {
-            return await answer();
-        }
-        catch (ArgumentException e)
-        {
-            return Problems.BadRequest(e.Message);
-        }
-        catch (WorkerUnavailableException e) when (!http.Response.HasStarted)
-        {
-            return Problems.Unavailable(e.Message);
-        }
-        catch (WorkerUnavailableException)
-        {
-            // The rest is missing, and only a broken stream says so.
-            http.Abort();
-            return Results.Empty;
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            return Results.Empty;
-        }
     }
 
     private static async Task<IResult> ListAsync(HttpContext http, SwitchHost host)

@@ -42,18 +42,22 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
     public bool TryImport(in ConnectionRecord record) =>
         Math.Max(record.OpenerPort, record.OtherPort) < _counters.PortCapacity && _pipeline.Connections.Import(record) != null;
 
+    /// <summary>Says which connection a frame would belong to; nothing becomes of it.</summary>
+    /// <exception cref="ArgumentException">The frame is larger than any buffer.</exception>
+    public bool TryKey(ReadOnlySpan<byte> frame, int port, long nowNs, out ConnectionKey key)
+    {
+        PacketBuffer* p = Rent(frame);
+        _pipeline.Begin(nowNs, int.MaxValue);
+        bool isKeyed = _pipeline.TryKey(p, port, out key);
+        _pool.Return(p);
+        return isKeyed;
+    }
+
     /// <summary>Sends a frame in and says what became of it.</summary>
     /// <exception cref="ArgumentException">The frame is larger than any buffer.</exception>
     public ShadowOutcome Send(ReadOnlySpan<byte> frame, int port, long nowNs)
     {
-        PacketBuffer* p = _pool.Rent(frame.Length);
-        if (p == null)
-        {
-            throw new ArgumentException($"the frame of {frame.Length} bytes is larger than any buffer");
-        }
-
-        frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
-        p->Length = frame.Length;
+        PacketBuffer* p = Rent(frame);
         (_dropped, _sink.OutPort) = (DropReason.None, -1);
         _pipeline.Begin(nowNs, int.MaxValue);
         long removed = _counters.FlowsRemoved;
@@ -83,6 +87,19 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
         _pool.Dispose();
         _counters.Dispose();
         _shared.Dispose();
+    }
+
+    private PacketBuffer* Rent(ReadOnlySpan<byte> frame)
+    {
+        PacketBuffer* p = _pool.Rent(frame.Length);
+        if (p == null)
+        {
+            throw new ArgumentException($"the frame of {frame.Length} bytes is larger than any buffer");
+        }
+
+        frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
+        p->Length = frame.Length;
+        return p;
     }
 
     /// <summary>The one device of all ports: takes everything, and notes where the packet that was sent in went.</summary>
