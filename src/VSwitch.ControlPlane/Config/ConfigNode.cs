@@ -1,3 +1,4 @@
+using System.Text.Json;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -6,10 +7,31 @@ namespace VSwitch.ControlPlane.Config;
 /// <summary>A piece of the configuration text with its place: a scalar, a list or a mapping.</summary>
 internal abstract record ConfigNode(SourcePosition Position)
 {
-    private const int MaxDepth = 16;
+    /// <summary>Levels of nesting that a document may have.</summary>
+    public const int MaxDepth = 16;
 
-    /// <summary>Parses one YAML document. Errors of the text itself, duplicate keys and aliases go to <paramref name="errors"/>.</summary>
-    public static ConfigNode? Parse(string text, Action<SourcePosition, string> errors)
+    /// <summary>Parses one YAML or JSON document. Errors of the text itself, duplicate keys and aliases go to
+    /// <paramref name="errors"/>.</summary>
+    public static ConfigNode? Parse(string text, Action<SourcePosition, string> errors) =>
+        (JsonNodeReader.IsCandidate(text) ? ParseJson(text, errors) : null) ?? ParseYaml(text, errors);
+
+    /// <summary>Null for what is not JSON; then it may be YAML still, and the YAML parser says what is wrong with it.</summary>
+    private static ConfigNode? ParseJson(string text, Action<SourcePosition, string> errors)
+    {
+        var found = new List<(SourcePosition, string)>();
+        try
+        {
+            ConfigNode root = JsonNodeReader.Read(text, (place, message) => found.Add((place, message)));
+            found.ForEach(e => errors(e.Item1, e.Item2));
+            return root;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static ConfigNode? ParseYaml(string text, Action<SourcePosition, string> errors)
     {
         var parser = new Parser(new StringReader(text));
         try
