@@ -53,6 +53,7 @@ internal sealed class ApiServer : IDisposable
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);
+        ChangeEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>
