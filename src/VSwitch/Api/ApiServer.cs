@@ -52,6 +52,8 @@ internal sealed class ApiServer : IDisposable
         PolicyEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         DropEndpoints.Map(app, control);
+        ConnectionEndpoints.Map(app, control);
+        TraceEndpoint.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>

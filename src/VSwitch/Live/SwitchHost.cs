@@ -24,7 +24,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly int _portCapacity;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
-    private bool _stopped;
+    private volatile bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
     /// <param name="config">The configuration.</param>
@@ -186,6 +186,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
     public void Post(int worker, IWorkerErrand errand) => _threads[worker].Post(errand);
+
+    /// <summary>Says whether an errand that was posted can still be carried out.</summary>
+    /// <exception cref="WorkerUnavailableException">The worker has failed, or the switch stops.</exception>
+    public void RequireAtWork(int worker)
+    {
+        if (_threads[worker].Failure is Exception failure)
+        {
+            throw new WorkerUnavailableException($"worker {worker} has failed: {failure.Message}");
+        }
+
+        if (_stopped)
+        {
+            throw new WorkerUnavailableException("the switch is stopping");
+        }
+    }
 
     /// <summary>Ends the workers and closes the devices, which removes what they made.</summary>
     public void Dispose()

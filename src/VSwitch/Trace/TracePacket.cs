@@ -11,13 +11,19 @@ namespace VSwitch.Trace;
 internal static class TracePacket
 {
     private const int PayloadBytes = 16;
+    private const byte Syn = 2;
 
     /// <summary>The words of the TCP flags, in the order in which they are said.</summary>
     internal static readonly (string Name, byte Bit)[] Flags =
         [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32), ("ece", 64), ("cwr", 128)];
 
+    /// <summary>Makes the frame.</summary>
+    /// <param name="text">The words.</param>
+    /// <param name="port">The port whose guest sends it.</param>
+    /// <param name="config">Where MACs are looked up.</param>
+    /// <param name="numbers">Numbers of a TCP segment other than a SYN, which says 0.</param>
     /// <exception cref="ArgumentException">The words are no packet; says what is expected.</exception>
-    public static byte[] Parse(string text, string port, SwitchConfig config)
+    public static byte[] Parse(string text, string port, SwitchConfig config, TcpNumbers numbers = default)
     {
         string[] words = text.Split([' ', ',', '+'], StringSplitOptions.RemoveEmptyEntries);
         int at = words.Length > 0 && words[0] == "proto" ? 2 : 1;
@@ -52,7 +58,7 @@ internal static class TracePacket
             flags |= bit != 0 && protocol == 6 ? bit : throw Wrong(text);
         }
 
-        byte[] l4 = Transport(protocol, sourcePort, destinationPort, flags == 0 ? (byte)2 : flags);
+        byte[] l4 = Transport(protocol, sourcePort, destinationPort, flags == 0 ? Syn : flags, numbers);
         return Frame(port, config, source, destination, protocol, l4);
     }
 
@@ -73,7 +79,7 @@ internal static class TracePacket
             : throw Wrong(text);
     }
 
-    private static byte[] Transport(byte protocol, ushort from, ushort to, byte flags)
+    private static byte[] Transport(byte protocol, ushort from, ushort to, byte flags, TcpNumbers numbers)
     {
         byte[] l4 = new byte[protocol == 6 ? 20 : 8 + PayloadBytes];
         if (protocol is 6 or 17 or 132)
@@ -85,6 +91,11 @@ internal static class TracePacket
         if (protocol == 6)
         {
             (l4[12], l4[13], l4[14]) = (0x50, flags, 0xFF);
+            if ((flags & Syn) == 0)
+            {
+                BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(4), numbers.Sequence);
+                BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(8), numbers.Acknowledgment);
+            }
         }
         else if (protocol == 17)
         {
