@@ -276,6 +276,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
 
         p->Reason = reason;
         _counters.CountDrop(p->InPort, reason);
+        _counters.LastDrops.Note(reason, _nowNs, p->InPort, p->Data, p->Length);
         _drops?.OnDrop(p);
         Free(p);
     }

@@ -165,11 +165,15 @@ public sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>Counts a frame that cannot enter the corridor, with its reason (replay: link type, or larger than any buffer).</summary>
-    public void Refuse(int port, int bytes, DropReason reason)
+    public void Refuse(int port, ReadOnlySpan<byte> frame, DropReason reason, long nowNs)
     {
         Counters.Ports[port].ReceivedPackets++;
-        Counters.Ports[port].ReceivedBytes += bytes;
+        Counters.Ports[port].ReceivedBytes += frame.Length;
         Counters.CountDrop(port, reason);
+        fixed (byte* bytes = frame)
+        {
+            Counters.LastDrops.Note(reason, nowNs, port, bytes, frame.Length);
+        }
     }
 
     /// <summary>Handles what other workers handed over, without asking any device (replay).</summary>

@@ -54,6 +54,7 @@ internal sealed class ApiServer : IDisposable
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);
         ChangeEndpoints.Map(app, control);
+        DropEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>

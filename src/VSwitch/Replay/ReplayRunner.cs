@@ -135,7 +135,7 @@ internal sealed class ReplayRunner : IDisposable
 
     private void Refuse(int port, ReadOnlySpan<byte> bytes, DropReason reason)
     {
-        _workers.Workers[0].Refuse(port, bytes.Length, reason);
+        _workers.Workers[0].Refuse(port, bytes, reason, _clock.NowNs);
         _drops.Write(port, bytes, reason);
     }
 
