@@ -55,7 +55,7 @@ internal sealed class SwitchHost : IDisposable
             _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)

@@ -30,7 +30,7 @@ internal static class Tracer
         shared.Publish(snapshot, devices);
         using var pool = new PacketPool(0, 8, 2);
         using var counters = new WorkerCounters(snapshot.PortCount);
-        using var pipeline = new PacketPipeline<RecordingTracer>(shared, pool, counters, null, 0, null, new RecordingTracer(steps));
+        using var pipeline = new PacketPipeline<RecordingTracer>(shared, pool, counters, null, 0, new RecordingTracer(steps));
         PacketBuffer* p = pool.Rent(frame.Length);
         if (p == null)
         {
