@@ -39,6 +39,9 @@ public sealed unsafe class PacketTap : PacketWatcher, IDisposable
         public void Dispose() => Ring.Dispose();
     }
 
+    /// <summary>What it is for, in one word for its owner.</summary>
+    public string Purpose { get; init; } = "";
+
     /// <summary>Says how many taps share the time that workers have for them.</summary>
     public void ShareAmong(int taps)
     {

@@ -4,53 +4,6 @@ using VSwitch.DataPlane.Buffers;
 
 namespace VSwitch.DataPlane.Watching;
 
-/// <summary>A packet that was taken down, in a <see cref="RecordRing"/>; the frame's bytes follow it.</summary>
-[StructLayout(LayoutKind.Sequential)]
-public unsafe struct PacketRecord
-{
-    /// <summary>From this record to the next one, bytes; negative = nothing but the rest of the ring.</summary>
-    internal int RecordBytes;
-
-    /// <summary>Bytes of the frame that were kept.</summary>
-    public int CapturedBytes;
-
-    /// <summary>When, in the worker's time, nanoseconds.</summary>
-    public long TimeNs;
-
-    /// <summary>Packets at the same port that were meant and not taken down since the last one that was, by this worker.</summary>
-    public long LostBefore;
-
-    /// <summary>Bytes of the frame.</summary>
-    public int Length;
-
-    /// <summary>One packet in so many is taken down at the time, on average.</summary>
-    public int SampledOneIn;
-
-    /// <summary>The port where it was seen.</summary>
-    public ushort Port;
-
-    /// <summary>Where it left, or came in; <see cref="ushort.MaxValue"/> = none.</summary>
-    public ushort OtherPort;
-
-    /// <summary>Where summing starts when the checksum was left to the device; 0 = it was not.</summary>
-    public ushort ChecksumStart;
-
-    /// <summary>Where the sum goes, from <see cref="ChecksumStart"/>.</summary>
-    public ushort ChecksumOffset;
-
-    /// <summary>Which way it went at the port.</summary>
-    public PacketDirection Direction;
-
-    /// <summary>What became of it.</summary>
-    public PacketVerdict Verdict;
-
-    /// <summary>Why it was dropped.</summary>
-    public Pipeline.DropReason Reason;
-
-    /// <summary>The frame's bytes of a record.</summary>
-    public static byte* FrameOf(PacketRecord* record) => (byte*)(record + 1);
-}
-
 /// <summary>A bounded ring of records from one worker to one reader. The worker reserves and commits, and publishes once a burst; the
 /// reader peeks and releases. Nobody waits: what finds no room is lost, and the worker counts it. The two cursors are written each by
 /// one of them, on lines of their own (as in <see cref="SpscRing"/>).</summary>

@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Linux;
+using VSwitch.Watching;
 
 namespace VSwitch.Live;
 
@@ -24,7 +25,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly int _portCapacity;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
-    private bool _stopped;
+    private volatile bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
     /// <param name="config">The configuration.</param>
@@ -72,10 +73,14 @@ internal sealed class SwitchHost : IDisposable
             Placement.KeepOthersOff();
         }
 
+        Watch = new WatchControl(_shared, () => Snapshot, WaitForRound);
         foreach (WorkerThread thread in _threads)
         {
             thread.Start();
         }
+
+        Mirrors = new MirrorSet(this);
+        Mirrors.Use(config.Mirrors);
     }
 
     /// <summary>No worker keeps so much of a small capacity that another one goes without.</summary>
@@ -90,6 +95,15 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>The workers, for their counters.</summary>
     public WorkerSet Workers { get; }
+
+    /// <summary>Who looks at packets.</summary>
+    public WatchControl Watch { get; }
+
+    /// <summary>The mirrors at work.</summary>
+    public MirrorSet Mirrors { get; }
+
+    /// <summary>Ports that can ever exist.</summary>
+    public int PortCapacity => _portCapacity;
 
     /// <summary>When it started.</summary>
     public DateTime StartedAt { get; }
@@ -180,6 +194,8 @@ internal sealed class SwitchHost : IDisposable
         }
 
         change.MarkCommitted();
+        Mirrors.Use(change.Config.Mirrors);
+        Watch.Refresh();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
     }
@@ -195,6 +211,7 @@ internal sealed class SwitchHost : IDisposable
             return;
         }
 
+        Mirrors.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -318,19 +335,22 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
-    private void WaitForRound()
+    /// <returns>False when the workers are being ended meanwhile.</returns>
+    private bool WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
         for (int i = 0; i < _threads.Length; i++)
         {
             // An idle worker sleeps again after the round that it was woken for.
             var spin = default(SpinWait);
-            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null)
+            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null && !_stopped)
             {
                 _threads[i].WakeIfAsleep();
                 spin.SpinOnce(sleep1Threshold: -1);
             }
         }
+
+        return !_stopped;
     }
 
     private Dictionary<string, IPacketDevice> OpenDevicesByName() =>
