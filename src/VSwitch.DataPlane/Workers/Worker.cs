@@ -26,7 +26,7 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
     internal Worker(
         int index, SwitchShared shared, WorkerOptions options, int exchangeRoom, Steering? steering, SpscRing?[] from,
-        SpscRing?[] home, IDropObserver? drops)
+        SpscRing?[] home)
     {
         Index = index;
         Queues = new DeviceQueues(index, from.Length);
@@ -36,7 +36,7 @@ public sealed unsafe class Worker : IDisposable
         Steering = steering;
         Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
         Counters = new WorkerCounters(options.PortCapacity);
-        Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, drops, default);
+        Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
         _packets = (PacketBuffer**)_list.Address;
         Burst = options.Burst;

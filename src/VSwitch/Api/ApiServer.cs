@@ -55,6 +55,8 @@ internal sealed class ApiServer : IDisposable
         TraceEndpoint.Map(app, control);
         ChangeEndpoints.Map(app, control);
         DropEndpoints.Map(app, control);
+        CaptureEndpoint.Map(app, control);
+        MirrorEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>
