@@ -59,21 +59,14 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable
     /// <exception cref="ArgumentException">The frame is larger than any buffer.</exception>
     public ShadowOutcome Send(ReadOnlySpan<byte> frame, int port, long nowNs)
     {
+        DropHeld();
         PacketBuffer* p = Rent(frame);
         (_drops.Reason, _sink.OutPort) = (DropReason.None, -1);
         _pipeline.Begin(nowNs, int.MaxValue);
         long removed = _counters.FlowsRemoved;
         _pipeline.Process(&p, 1, port);
         _pipeline.Flush();
-        bool isHeld = _pipeline.HeldCount > 0;
-        var outcome = new ShadowOutcome(_drops.Reason, _sink.OutPort, isHeld, _counters.FlowsRemoved != removed);
-        if (isHeld)
-        {
-            _pipeline.DropOldestHeld();
-            _pipeline.Flush();
-        }
-
-        return outcome;
+        return new ShadowOutcome(_drops.Reason, _sink.OutPort, _pipeline.HeldCount > 0, _counters.FlowsRemoved != removed);
     }
 
     /// <summary>Forgets all connections.</summary>
@@ -86,6 +79,16 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable
         _pool.Dispose();
         _counters.Dispose();
         _shared.Dispose();
+    }
+
+    /// <summary>A packet that waits belongs to the question before: that it would not wait for ever is no part of the answer.</summary>
+    private void DropHeld()
+    {
+        if (_pipeline.HeldCount > 0)
+        {
+            _pipeline.DropOldestHeld();
+            _pipeline.Flush();
+        }
     }
 
     private PacketBuffer* Rent(ReadOnlySpan<byte> frame)
