@@ -21,7 +21,8 @@ internal sealed class ApiServer : IDisposable
     private readonly ApiLimits _limits;
     private bool _stopped;
 
-    private ApiServer(ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits limits)
+    private ApiServer(
+        ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits limits, Action<IEndpointRouteBuilder, SwitchControl> map)
     {
         _limits = limits;
         _guard = new RequestGuard(listener.Token, logs.CreateLogger("VSwitch.Api"));
@@ -39,7 +40,7 @@ internal sealed class ApiServer : IDisposable
         _app = builder.Build();
         _app.Use(_guard.Invoke);
         _app.UseRouting();
-        Map(_app, control);
+        map(_app, control);
         _app.MapOpenApi("/openapi/{documentName}.json");
     }
 
@@ -68,9 +69,12 @@ internal sealed class ApiServer : IDisposable
     /// <param name="control">The switch.</param>
     /// <param name="logs">Where failures are said.</param>
     /// <param name="limits">What a client may cost; null = the usual.</param>
-    public static ApiServer Start(ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits? limits = null)
+    /// <param name="map">Maps the routes; null = <see cref="Map"/>.</param>
+    public static ApiServer Start(
+        ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits? limits = null,
+        Action<IEndpointRouteBuilder, SwitchControl>? map = null)
     {
-        var server = new ApiServer(listener, control, logs, limits ?? new ApiLimits());
+        var server = new ApiServer(listener, control, logs, limits ?? new ApiLimits(), map ?? Map);
         server._app.StartAsync().GetAwaiter().GetResult();
         return server;
     }
