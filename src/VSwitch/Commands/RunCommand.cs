@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Devices;
-using VSwitch.Devices.Linux;
 using VSwitch.Live;
 using VSwitch.Messages;
 
@@ -179,10 +178,16 @@ internal static class RunCommand
 
         try
         {
-            control.Apply(config);
-            log.Reloaded();
+            if (control.Apply(config).Changed)
+            {
+                log.Reloaded();
+            }
+            else
+            {
+                log.ReloadedSame();
+            }
         }
-        catch (Exception e) when (e is DeviceException or IOException or InvalidOperationException)
+        catch (ChangeRefusedException e)
         {
             log.ReloadRefused(e.Message);
         }
