@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Reflection;
 using VSwitch.ControlPlane.Config;
+using VSwitch.Wire;
 
 namespace VSwitch.Testing;
 
@@ -19,8 +20,8 @@ public static class ConfigEquality
         Type type = a.GetType();
         if (a is not string && a is IEnumerable first && b is IEnumerable second)
         {
-            object?[] left = [.. first.Cast<object?>()];
-            object?[] right = [.. second.Cast<object?>()];
+            object?[] left = InOrder(first);
+            object?[] right = InOrder(second);
             return left.Length != right.Length ? $"{path}: {left.Length} items, {right.Length} items"
                 : left.Select((item, i) => Difference(item, right[i], $"{path}[{i}]")).FirstOrDefault(d => d != null);
         }
@@ -35,4 +36,8 @@ public static class ConfigEquality
             .Where(p => p.GetIndexParameters().Length == 0 && p.PropertyType != typeof(SourcePosition))
             .Select(p => Difference(p.GetValue(a), p.GetValue(b), $"{path}.{p.Name}")).FirstOrDefault(d => d != null);
     }
+
+    private static object?[] InOrder(IEnumerable items) => items is IReadOnlyDictionary<IpAddress, MacAddress> neighbors
+        ? [.. neighbors.OrderBy(n => n.Key).Select(n => (object)n)]
+        : [.. items.Cast<object?>()];
 }

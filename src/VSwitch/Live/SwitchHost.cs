@@ -23,24 +23,27 @@ internal sealed class SwitchHost : IDisposable
     private readonly PollWaiter[] _waiters;
     private readonly int _portCapacity;
     private NumberDirectory _numbers = new();
-    private bool _stopped;
+    private PolicyInForce _inForce;
+    private volatile bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="workers">Worker threads; null = as configured, else one a processor.</param>
     /// <param name="time">Says how long numbers have rested; null = the system's.</param>
+    /// <param name="ownsProcess">True for <c>vswitch run</c>: the process's other threads keep off the workers' processors.</param>
     /// <exception cref="DeviceException">A device cannot be opened; nothing stays open.</exception>
-    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null)
+    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null, bool ownsProcess = false)
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
         WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
-        Config = config;
+        Placement = new WorkerPlacement(WorkerCount, cpus);
+        StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
         try
         {
             OpenDevices(config);
-            Snapshot = SnapshotCompiler.Compile(config, _numbers, MtuOf);
+            _inForce = new PolicyInForce(config, SnapshotCompiler.Compile(config, _numbers, MtuOf), OpenDevicesByName());
         }
         catch
         {
@@ -60,9 +63,13 @@ internal sealed class SwitchHost : IDisposable
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
         {
-            int cpu = cpus[i % cpus.Length];
-            _threads[i] = new WorkerThread(
-                Workers.Workers[i], _threads, _waiters[i], IsRoomy(cpus.Length) ? () => CpuAffinity.Pin(cpu) : null);
+            int? cpu = Placement.ProcessorOf(i);
+            _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
+        }
+
+        if (ownsProcess)
+        {
+            Placement.KeepOthersOff();
         }
 
         foreach (WorkerThread thread in _threads)
@@ -78,20 +85,29 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Worker threads.</summary>
     public int WorkerCount { get; }
 
+    /// <summary>Where they run.</summary>
+    public WorkerPlacement Placement { get; }
+
     /// <summary>The workers, for their counters.</summary>
     public WorkerSet Workers { get; }
 
+    /// <summary>When it started.</summary>
+    public DateTime StartedAt { get; }
+
+    /// <summary>The configuration and the snapshot in force, one reference: who reads both reads it once.</summary>
+    public PolicyInForce InForce => Volatile.Read(ref _inForce);
+
     /// <summary>The configuration in force.</summary>
-    public SwitchConfig Config { get; private set; }
+    public SwitchConfig Config => InForce.Config;
 
     /// <summary>The snapshot in force.</summary>
-    public ForwardingSnapshot Snapshot { get; private set; }
+    public ForwardingSnapshot Snapshot => InForce.Snapshot;
 
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
 
     /// <summary>Open devices by port name.</summary>
-    public IEnumerable<(string Port, IPacketDevice Device)> Devices => _open.Select(o => (o.Key, o.Value.Device));
+    public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
     /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
@@ -147,7 +163,8 @@ internal sealed class SwitchHost : IDisposable
         }
 
         _resting.Commit(Config, change.Config);
-        (_numbers, Config, Snapshot) = (change.Numbers, change.Config, change.Snapshot);
+        _numbers = change.Numbers;
+        Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
@@ -169,6 +186,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
     public void Post(int worker, IWorkerErrand errand) => _threads[worker].Post(errand);
+
+    /// <summary>Says whether an errand that was posted can still be carried out.</summary>
+    /// <exception cref="WorkerUnavailableException">The worker has failed, or the switch stops.</exception>
+    public void RequireAtWork(int worker)
+    {
+        if (_threads[worker].Failure is Exception failure)
+        {
+            throw new WorkerUnavailableException($"worker {worker} has failed: {failure.Message}");
+        }
+
+        if (_stopped)
+        {
+            throw new WorkerUnavailableException("the switch is stopping");
+        }
+    }
 
     /// <summary>Ends the workers and closes the devices, which removes what they made.</summary>
     public void Dispose()
@@ -301,10 +333,6 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
-    /// <summary>Workers have processors of their own only where enough are left for the guests: a worker that may not move waits for
-    /// a guest that fills its processor while the other one idles (bench/README.md).</summary>
-    private bool IsRoomy(int cpus) => cpus > 2 * WorkerCount;
-
     private void WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
@@ -319,6 +347,9 @@ internal sealed class SwitchHost : IDisposable
             }
         }
     }
+
+    private Dictionary<string, IPacketDevice> OpenDevicesByName() =>
+        _open.ToDictionary(o => o.Key, o => o.Value.Device, StringComparer.Ordinal);
 
     private int? MtuOf(string port) =>
         _open.TryGetValue(port, out (DeviceConfig, IPacketDevice Device) o) ? MtuOf(o.Device) : null;
