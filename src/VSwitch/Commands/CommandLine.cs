@@ -16,6 +16,9 @@ internal static class CommandLine
 
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "say more, stack traces of our own errors too", Recursive = true };
 
+    /// <summary>True when the user asks for more words.</summary>
+    public static bool IsVerbose(ParseResult parsed) => parsed.GetValue(Verbose);
+
     /// <summary>Parses and runs; no stack trace reaches the user unless asked for.</summary>
     public static int Invoke(RootCommand root, string[] args)
     {
