@@ -24,8 +24,8 @@ public enum ChangeOrigin
 /// <param name="Time">When, UTC, milliseconds.</param>
 /// <param name="By">Who.</param>
 /// <param name="Changes">What changed, a line each, as a plan prints it.</param>
-/// <param name="Document">SHA-256 of the configuration that it made.</param>
-public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigin By, IReadOnlyList<string> Changes, string Document)
+/// <param name="Document">SHA-256 of the configuration that it made; null when it was kept in no folder.</param>
+public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigin By, IReadOnlyList<string> Changes, string? Document)
 {
     private const int MaxLines = 100;
     private const int MaxLineChars = 300;
@@ -40,11 +40,15 @@ public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigi
 
     /// <summary>The change that made a document. Of more than 100 lines the rest is counted, of a long one the start is kept: a journal
     /// is bounded.</summary>
-    public static StateChange To(StateDocument document, ChangeOrigin by, IReadOnlyList<string> changes)
+    public static StateChange To(StateDocument document, ChangeOrigin by, IReadOnlyList<string> changes) =>
+        To(document.Revision, document.Time, by, changes) with { Document = document.Hash };
+
+    /// <summary>A change that is kept in no folder.</summary>
+    public static StateChange To(long revision, DateTimeOffset time, ChangeOrigin by, IReadOnlyList<string> changes)
     {
         IEnumerable<string> kept = changes.Take(MaxLines).Select(l => l.Length <= MaxLineChars ? l : l[..WholeChars(l)] + "…");
         string[] lines = changes.Count <= MaxLines ? [.. kept] : [.. kept, $"and {changes.Count - MaxLines} more"];
-        return new StateChange(document.Revision, document.Time, by, lines, document.Hash);
+        return new StateChange(revision, time, by, lines, Document: null);
     }
 
     /// <summary>The line, its end included.</summary>
@@ -83,5 +87,5 @@ public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigi
     /// <summary>Does not cut a pair of surrogates.</summary>
     private static int WholeChars(string line) => char.IsHighSurrogate(line[MaxLineChars - 1]) ? MaxLineChars - 1 : MaxLineChars;
 
-    private sealed record Line(int Format, long Revision, string Time, ChangeOrigin By, IReadOnlyList<string> Changes, string Document);
+    private sealed record Line(int Format, long Revision, string Time, ChangeOrigin By, IReadOnlyList<string> Changes, string? Document);
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
@@ -17,12 +18,20 @@ public sealed record StateDocument(long Revision, DateTimeOffset Time, string Te
     /// <summary>SHA-256 of the configuration, hexadecimal; the journal names documents by it.</summary>
     public string Hash => StateText.Hash(StateText.Utf8.GetBytes(Text));
 
-    /// <summary>The file.</summary>
+    /// <summary>The file. One copy: configurations may be megabytes, and garbage stops the workers.</summary>
     public byte[] ToBytes()
     {
         string head = $"{{\"format\":{StateText.Format},\"revision\":{Revision},\"time\":\"{StateText.Time(Time)}\"";
-        string hash = StateText.Hash(StateText.Utf8.GetBytes($"{head}\n{Text}"));
-        return [.. StateText.Utf8.GetBytes($"{head},\"sha256\":\"{hash}\"{Opening}\n{Text}"), .. Closing];
+        int headBytes = StateText.Utf8.GetByteCount(head);
+        int tailBytes = StateText.Utf8.GetByteCount(Tail(StateText.Hash([])));
+        int textBytes = StateText.Utf8.GetByteCount(Text);
+        byte[] file = new byte[headBytes + tailBytes + textBytes + Closing.Length];
+        StateText.Utf8.GetBytes(head, file);
+        Span<byte> text = file.AsSpan(headBytes + tailBytes, textBytes);
+        StateText.Utf8.GetBytes(Text, text);
+        StateText.Utf8.GetBytes(Tail(HashOf(file.AsSpan(0, headBytes), text)), file.AsSpan(headBytes));
+        Closing.CopyTo(file.AsSpan(^Closing.Length..));
+        return file;
     }
 
     /// <summary>Reads a file. Bytes that are not exactly what was written are no document.</summary>
@@ -47,8 +56,8 @@ public sealed record StateDocument(long Revision, DateTimeOffset Time, string Te
 
             using JsonDocument fields = JsonDocument.Parse(head[..^Opening.Length] + "}");
             JsonElement root = fields.RootElement;
-            string text = StateText.Utf8.GetString(bytes[(line + 1)..^Closing.Length]);
-            if (StateText.Hash(StateText.Utf8.GetBytes($"{head[..mark]}\n{text}")) != root.GetProperty("sha256").GetString())
+            ReadOnlySpan<byte> text = bytes[(line + 1)..^Closing.Length];
+            if (HashOf(StateText.Utf8.GetBytes(head[..mark]), text) != root.GetProperty("sha256").GetString())
             {
                 return null;
             }
@@ -56,11 +65,24 @@ public sealed record StateDocument(long Revision, DateTimeOffset Time, string Te
             int format = root.GetProperty("format").GetInt32();
             return format > StateText.Format
                 ? throw StateText.Newer(file, format)
-                : new StateDocument(root.GetProperty("revision").GetInt64(), StateText.Time(root.GetProperty("time").GetString()!), text);
+                : new StateDocument(
+                    root.GetProperty("revision").GetInt64(), StateText.Time(root.GetProperty("time").GetString()!), StateText.Utf8.GetString(text));
         }
         catch (Exception e) when (e is JsonException or DecoderFallbackException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             return null;
         }
+    }
+
+    private static string Tail(string hash) => $",\"sha256\":\"{hash}\"{Opening}\n";
+
+    /// <summary>Over what stands before it, a line feed, and the configuration.</summary>
+    private static string HashOf(ReadOnlySpan<byte> head, ReadOnlySpan<byte> text)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(head);
+        hash.AppendData([StateText.LineFeed]);
+        hash.AppendData(text);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

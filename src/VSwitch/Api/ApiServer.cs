@@ -51,6 +51,7 @@ internal sealed class ApiServer : IDisposable
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
+        HistoryEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>

@@ -28,6 +28,11 @@ internal sealed class StateFolder(string folder) : IStateFiles
     {
         if (!Directory.Exists(_path))
         {
+            if (_device != null)
+            {
+                throw new DirectoryNotFoundException($"'{_path}' is gone; put it back, or make an empty one, which is filled again");
+            }
+
             Directory.CreateDirectory(_path, OwnerOnlyFolder);
             DurableFile.FlushFolder(Path.GetDirectoryName(_path) ?? _path);
         }

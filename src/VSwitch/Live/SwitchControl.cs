@@ -1,4 +1,6 @@
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.Plan;
+using VSwitch.ControlPlane.State;
 
 namespace VSwitch.Live;
 
@@ -9,27 +11,40 @@ internal sealed class SwitchControl
     private readonly Lock _changing = new();
 
     /// <summary>Takes charge of a switch.</summary>
-    public SwitchControl(SwitchHost host)
+    /// <param name="host">The switch.</param>
+    /// <param name="ledger">Where its changes are written down; null = in memory.</param>
+    public SwitchControl(SwitchHost host, ChangeLedger? ledger = null)
     {
         Host = host;
+        Ledger = ledger ?? new ChangeLedger(host.Config);
     }
 
     /// <summary>The switch.</summary>
     public SwitchHost Host { get; }
 
-    /// <summary>Grows by one with each change that was put in force; 1 at the start.</summary>
-    public long Revision { get; private set; } = 1;
+    /// <summary>Where its changes are written down.</summary>
+    public ChangeLedger Ledger { get; }
+
+    /// <summary>Grows by one with each change that was put in force; 1 at the start, or what the state folder says.</summary>
+    public long Revision => Ledger.Revision;
 
     /// <summary>Puts a configuration in force, or changes nothing.</summary>
     /// <exception cref="VSwitch.Devices.Linux.DeviceException">A new device cannot be opened, or one would have to change.</exception>
     /// <exception cref="InvalidOperationException">It needs more than the switch was started for.</exception>
-    public void Apply(SwitchConfig config)
+    /// <exception cref="StateException">It cannot be kept.</exception>
+    public void Apply(SwitchConfig config, ChangeOrigin by)
     {
         lock (_changing)
         {
-            using PreparedChange change = Host.Prepare(config);
+            ConfigDiff diff = ConfigDiff.Between(Host.Config, config);
+            if (diff.Changes.Count == 0)
+            {
+                return;
+            }
+
+            using PreparedChange change = Host.Prepare(diff.Config);
+            Ledger.Keep(diff.Config, by, diff.Changes);
             Host.Commit(change);
-            Revision++;
         }
     }
 }
