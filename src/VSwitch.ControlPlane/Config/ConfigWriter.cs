@@ -60,6 +60,25 @@ public static partial class ConfigWriter
         output.Write("\n"u8);
     }
 
+    /// <summary>An ENI by itself, as the document has it.</summary>
+    internal static byte[] ToUtf8(EniConfig eni) => ToUtf8(eni, WriteEni);
+
+    /// <summary>An elastic IP by itself, as the document has it.</summary>
+    internal static byte[] ToUtf8(ElasticIpConfig eip) => ToUtf8(eip, WriteElasticIp);
+
+    private static byte[] ToUtf8<T>(T thing, Action<Utf8JsonWriter, T> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, OneLine))
+        {
+            json.WriteStartObject();
+            write(json, thing);
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
     private static bool IsDefault(SwitchSettings settings) =>
         settings with { RssKey = [] } == new SwitchSettings { RssKey = [] } && settings.RssKey.AsSpan().SequenceEqual(new SwitchSettings().RssKey);
 

@@ -23,13 +23,13 @@ internal ref struct JsonNodeReader
     }
 
     /// <summary>True when the text may be a JSON object; a flow mapping of YAML begins in the same way.</summary>
-    public static bool IsCandidate(ReadOnlySpan<char> text) => text.TrimStart(" \t\r\n") is ['{', ..];
+    public static bool IsCandidate(ReadOnlySpan<byte> utf8) => utf8.TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
 
     /// <summary>The document; keys that occur twice go to <paramref name="errors"/>.</summary>
     /// <exception cref="JsonException">The text is not JSON, or is nested too deep.</exception>
-    public static ConfigNode Read(string text, Action<SourcePosition, string> errors)
+    public static ConfigNode Read(ReadOnlySpan<byte> utf8, Action<SourcePosition, string> errors)
     {
-        var reader = new JsonNodeReader(Encoding.UTF8.GetBytes(text), errors);
+        var reader = new JsonNodeReader(utf8, errors);
         reader._json.Read();
         ConfigNode root = reader.ReadNode();
         reader._json.Read();

@@ -52,6 +52,7 @@ internal sealed class ApiServer : IDisposable
         PolicyEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         HistoryEndpoints.Map(app, control);
+        ChangeEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>

@@ -13,12 +13,12 @@ namespace VSwitch.Api;
 /// <param name="By">Who: start (the switch's start), sighup, api, apply.</param>
 /// <param name="Changes">What changed, a line each, as a plan prints it.</param>
 /// <param name="Document">SHA-256 of the configuration that it made; left out without a state folder.</param>
-internal sealed record ChangeDocument(long Revision, DateTime Time, ChangeOrigin By, IReadOnlyList<string> Changes, string? Document);
+internal sealed record PastChangeDocument(long Revision, DateTime Time, ChangeOrigin By, IReadOnlyList<string> Changes, string? Document);
 
 /// <summary>A page of the changes made, newest first.</summary>
 /// <param name="Changes">The changes.</param>
 /// <param name="Next">The <c>before</c> of the next page; left out on the last one.</param>
-internal sealed record ChangesDocument(IReadOnlyList<ChangeDocument> Changes, long? Next);
+internal sealed record PastChangesDocument(IReadOnlyList<PastChangeDocument> Changes, long? Next);
 
 /// <summary>What was changed, when, and by whom? With a state folder also before the last start.</summary>
 internal static class HistoryEndpoints
@@ -27,15 +27,15 @@ internal static class HistoryEndpoints
     private const int MaxLimit = 1000;
 
     public static void Map(IEndpointRouteBuilder routes, SwitchControl control) =>
-        routes.MapGet("/v1/changes", Results<Ok<ChangesDocument>, ProblemHttpResult> (int? limit, long? before) => limit is < 1 or > MaxLimit
+        routes.MapGet("/v1/changes", Results<Ok<PastChangesDocument>, ProblemHttpResult> (int? limit, long? before) => limit is < 1 or > MaxLimit
             ? Problems.BadRequest($"limit is from 1 to {MaxLimit}, not {limit}") : TypedResults.Ok(Page(control, limit ?? UsualLimit, before)))
             .Describe("changes", "The changes made, newest first; those before a revision with before=REVISION.", StatusCodes.Status400BadRequest);
 
-    private static ChangesDocument Page(SwitchControl control, int limit, long? before)
+    private static PastChangesDocument Page(SwitchControl control, int limit, long? before)
     {
         // One more says whether there is a next page.
         IReadOnlyList<StateChange> found = control.Ledger.History.Page(limit + 1, before);
-        ChangeDocument[] page = [.. found.Take(limit).Select(c => new ChangeDocument(c.Revision, c.Time.UtcDateTime, c.By, c.Changes, c.Document))];
-        return new ChangesDocument(page, found.Count > limit ? page[^1].Revision : null);
+        PastChangeDocument[] page = [.. found.Take(limit).Select(c => new PastChangeDocument(c.Revision, c.Time.UtcDateTime, c.By, c.Changes, c.Document))];
+        return new PastChangesDocument(page, found.Count > limit ? page[^1].Revision : null);
     }
 }

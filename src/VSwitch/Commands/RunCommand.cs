@@ -215,7 +215,7 @@ internal static class RunCommand
             control.Apply(config, ChangeOrigin.Sighup);
             log.Reloaded();
         }
-        catch (Exception e) when (e is DeviceException or IOException or InvalidOperationException or StateException)
+        catch (ChangeRefusedException e)
         {
             log.ReloadRefused(e.Message);
         }

@@ -22,6 +22,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly int _portCapacity;
+    private readonly Func<SwitchSettings, int> _workersOf;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
     private volatile bool _stopped;
@@ -36,7 +37,8 @@ internal sealed class SwitchHost : IDisposable
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
+        _workersOf = settings => workers ?? settings.Workers ?? cpus.Length;
+        WorkerCount = _workersOf(config.Switch);
         Placement = new WorkerPlacement(WorkerCount, cpus);
         StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
@@ -110,8 +112,9 @@ internal sealed class SwitchHost : IDisposable
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
     public void Apply(SwitchConfig config)
     {
         using PreparedChange change = Prepare(config);
@@ -120,26 +123,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Does all of a change that may fail, and none that a packet sees: checks, compiles, opens new devices. Devices that
     /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">A new device cannot be opened.</exception>
+    /// <exception cref="IOException">A capture file of a new device cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for, or changes what
+    /// cannot change while it runs.</exception>
     public PreparedChange Prepare(SwitchConfig config)
     {
-        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
-        RequireUnchangedDevices(wanted);
-        NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
-        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
-        RequireCapacity(snapshot);
-
-        Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
-        var change = new PreparedChange(config, numbers, freeBuckets, wanted, added) { Snapshot = snapshot };
+        PreparedChange change = Rehearse(config);
         try
         {
-            if (added.Count > 0)
+            OpenAdded(change);
+            if (change.Added.Count > 0)
             {
                 // Once more, now that the MTUs of the new devices are known.
-                change.Snapshot = SnapshotCompiler.Compile(config, numbers, port =>
-                    added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+                change.Snapshot = SnapshotCompiler.Compile(config, change.Numbers, port =>
+                    change.Added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
                 RequireCapacity(change.Snapshot);
             }
 
@@ -150,6 +148,21 @@ internal sealed class SwitchHost : IDisposable
             change.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The part of <see cref="Prepare"/> that touches nothing outside this process: checks and compiles, and leaves new devices
+    /// closed, so that their MTU is the usual one. The result is for looking at, not for <see cref="Commit"/>.</summary>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
+    public PreparedChange Rehearse(SwitchConfig config)
+    {
+        RequireUnchangedSettings(config.Switch);
+        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        RequireUnchangedDevices(wanted);
+        NumberDirectory numbers = _numbers.Copy();
+        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
+        RequireCapacity(snapshot);
+        return new PreparedChange(config, numbers, freeBuckets, wanted) { Snapshot = snapshot };
     }
 
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
@@ -244,6 +257,32 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>Threads, tables and steering are made once.</summary>
+    private void RequireUnchangedSettings(SwitchSettings asked)
+    {
+        SwitchSettings now = Config.Switch;
+        var refused = new List<string>();
+        if (_workersOf(asked) is int workers && workers != WorkerCount)
+        {
+            refused.Add($"switch.workers from {WorkerCount} to {workers}");
+        }
+
+        if (asked.ConnectionCapacity != now.ConnectionCapacity)
+        {
+            refused.Add($"switch.connections.capacity from {now.ConnectionCapacity} to {asked.ConnectionCapacity}");
+        }
+
+        if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
+        {
+            refused.Add("switch.rss.key");
+        }
+
+        if (refused.Count > 0)
+        {
+            throw new InvalidOperationException($"{string.Join(" and ", refused)} cannot change while the switch runs: restart it with the new configuration");
+        }
+    }
+
     private void RequireUnchangedDevices(Dictionary<string, DeviceConfig> wanted)
     {
         foreach ((string port, DeviceConfig device) in wanted)
@@ -252,7 +291,7 @@ internal sealed class SwitchHost : IDisposable
                 old.Config with { Position = default } != device with { Position = default };
             if (changes)
             {
-                throw new DeviceException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
+                throw new InvalidOperationException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
             }
         }
     }
@@ -275,23 +314,13 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private Dictionary<string, IPacketDevice> OpenAdded(Dictionary<string, DeviceConfig> wanted)
+    /// <summary>What was opened before one that cannot be is closed with the change.</summary>
+    private void OpenAdded(PreparedChange change)
     {
-        var added = new Dictionary<string, IPacketDevice>(StringComparer.Ordinal);
-        try
+        foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            foreach ((string port, DeviceConfig device) in wanted.Where(w => !_open.ContainsKey(w.Key)))
-            {
-                added.Add(port, DeviceFactory.Open(device, WorkerCount));
-            }
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
         }
-        catch
-        {
-            DisposeAll(added.Values);
-            throw;
-        }
-
-        return added;
     }
 
     /// <summary>Cannot fail. Returns the devices that are wanted no longer.</summary>
