@@ -54,6 +54,7 @@ internal sealed class ApiServer : IDisposable
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);
+        HistoryEndpoints.Map(app, control);
         ChangeEndpoints.Map(app, control);
         DropEndpoints.Map(app, control);
         CaptureEndpoint.Map(app, control);

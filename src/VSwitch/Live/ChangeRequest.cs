@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.Plan;
+using VSwitch.ControlPlane.State;
 
 namespace VSwitch.Live;
 
@@ -8,6 +9,9 @@ namespace VSwitch.Live;
 /// change's turn. What it throws goes to whoever asked, and nothing changes.</param>
 internal sealed record ChangeRequest(Func<SwitchConfig, SwitchConfig> Edit)
 {
+    /// <summary>Who wants it.</summary>
+    public required ChangeOrigin By { get; init; }
+
     /// <summary>Says whether the change was made for a revision; null = for any.</summary>
     public Func<long, bool>? IsFor { get; init; }
 
