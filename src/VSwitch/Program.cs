@@ -18,6 +18,7 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     DemoCommand.Create(),
     ShowCommand.Create(),
     ApplyCommand.Create(),
+    CaptureCommand.Create(),
     BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);

@@ -26,6 +26,8 @@ internal sealed unsafe class CaptureSession : IDisposable
     private readonly long _wallOffsetNs;
     private readonly Dictionary<int, (string Name, int Interface)> _interfaces = [];
     private long _captured;
+    private bool _isStopped;
+    private bool _isFree;
 
     private CaptureSession(SwitchHost host, CaptureRequest request, PacketTap tap)
     {
@@ -142,10 +144,21 @@ internal sealed unsafe class CaptureSession : IDisposable
         }
     }
 
-    /// <summary>Ends it: no worker takes anything down for it any more.</summary>
+    /// <summary>Nothing more is taken down; what is there can still be written.</summary>
+    public void Stop()
+    {
+        if (!_isStopped)
+        {
+            _isStopped = true;
+            _isFree = _host.Watch.Remove(_tap);
+        }
+    }
+
+    /// <summary>Ends it: no worker uses it any more.</summary>
     public void Dispose()
     {
-        if (_host.Watch.Remove(_tap))
+        Stop();
+        if (_isFree)
         {
             _tap.Dispose();
         }

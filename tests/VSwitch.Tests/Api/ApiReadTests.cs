@@ -1,6 +1,7 @@
 using System.Text.Json;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using Xunit;
 
 namespace VSwitch.Tests.Api;
@@ -23,7 +24,10 @@ public sealed class ApiReadTests : IDisposable
         Assert.Equal(0, status.GetProperty("connections").GetInt32());
         Assert.EndsWith("Z", status.GetProperty("startedAt").GetString(), StringComparison.Ordinal);
         Assert.True(status.GetProperty("uptimeSeconds").GetDouble() >= 0);
-        _api.Control.Apply(ApiHost.Config(ApiHost.Yaml));
+        SwitchConfig all = ApiHost.Config(ApiHost.Yaml);
+        _api.Control.Apply(all, ChangeOrigin.Api);
+        Assert.Equal(1, _api.Get("/v1/status").GetProperty("revision").GetInt64());
+        _api.Control.Apply(all with { ElasticIps = [all.ElasticIps[0]] }, ChangeOrigin.Api);
         Assert.Equal(2, _api.Get("/v1/status").GetProperty("revision").GetInt64());
     }
 
@@ -122,7 +126,7 @@ public sealed class ApiReadTests : IDisposable
         {
             for (int i = 0; i < 60; i++)
             {
-                _api.Control.Apply(i % 2 == 0 ? few : all);
+                _api.Control.Apply(i % 2 == 0 ? few : all, ChangeOrigin.Api);
             }
         });
         int seen = 0;
