@@ -39,7 +39,7 @@ internal sealed class ApiHost : IDisposable
             egress: [{ protocol: all, destination: "prefixList:branches" }]
           - { name: open, vpc: blue }
         enis:
-          - { name: one, subnet: blue-a, mac: "02:00:00:00:01:10", privateIps: [10.0.1.10, 10.0.1.11], securityGroups: [web], mtu: 1400, tcp: loose }
+          - { name: one, subnet: blue-a, mac: "02:00:00:00:01:10", privateIps: [10.0.1.10, 10.0.1.11], securityGroups: [web], mtu: 1400, tcp: loose, sourceDestCheck: false }
           - { name: two, subnet: blue-b, mac: "02:00:00:00:01:20", privateIps: [10.0.2.10], securityGroups: [web, open] }
         elasticIps:
           - { name: e1, address: 203.0.113.10, eni: one, bandwidth: 100Mbps }
