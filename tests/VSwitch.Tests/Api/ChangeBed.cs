@@ -95,6 +95,9 @@ internal sealed class ChangeBed : IDisposable
     /// <summary>All that must be as before when a change is refused or rehearsed.</summary>
     public Standing Look() => new(Control.Revision, ConfigWriter.ToJson(Control.Current.Config), Host.Config, Host.Snapshot, Host.Workers.Shared.Snapshot, string.Join(',', Host.Devices.Select(d => d.Port)));
 
+    /// <summary>From here on nobody answers.</summary>
+    public void StopServer() => _server.Stop();
+
     public void Dispose()
     {
         _http.Dispose();

@@ -98,11 +98,11 @@ public sealed class ConfigEndpointTests : IDisposable
 
     /// <summary>Body, type, status, words, line of the first error.</summary>
     [Theory]
-    [InlineData("vpcs: [", "application/yaml", HttpStatusCode.BadRequest, "this is not YAML", 1)]
+    [InlineData("vpcs: [}", "application/yaml", HttpStatusCode.BadRequest, "this is not YAML", 1)]
     [InlineData("{\n  \"vpcs\": [\n", "application/json", HttpStatusCode.BadRequest, "this is not JSON", 3)]
     [InlineData("{ vpcs: [] }", "application/json", HttpStatusCode.BadRequest, "this is not JSON", 1)]
     [InlineData("enis: \xFF\n", "application/yaml", HttpStatusCode.BadRequest, "not UTF-8", 1)]
-    [InlineData("enis:\n  - { name: a, subnet: x, mac: \"02:00:00:00:00:01\" }\n", "application/yaml", HttpStatusCode.UnprocessableEntity, "the configuration has 3 errors; the first: ", 2)]
+    [InlineData("enis:\n  - { name: a, subnet: x, mac: \"02:00:00:00:00:01\" }\n", "application/yaml", HttpStatusCode.UnprocessableEntity, "ENI 'a' names subnet 'x', which does not exist", 2)]
     [InlineData("enis: 7\nnope: 1\n", "application/yaml", HttpStatusCode.UnprocessableEntity, "'enis' must be a list", 1)]
     [InlineData("a=b", "application/x-www-form-urlencoded", HttpStatusCode.UnsupportedMediaType, "send application/json or application/yaml", 0)]
     [InlineData("{}", "application/json; charset=latin1", HttpStatusCode.UnsupportedMediaType, "in UTF-8", 0)]
