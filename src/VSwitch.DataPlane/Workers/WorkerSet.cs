@@ -18,8 +18,7 @@ public sealed class WorkerSet : IDisposable
     /// <param name="shared">What they share.</param>
     /// <param name="options">Their sizes.</param>
     /// <param name="rssKey">Toeplitz key of 40 bytes.</param>
-    /// <param name="drops">Sees each dropped frame; null in a switch at work.</param>
-    public WorkerSet(int count, SwitchShared shared, WorkerOptions options, ReadOnlySpan<byte> rssKey, IDropObserver? drops)
+    public WorkerSet(int count, SwitchShared shared, WorkerOptions options, ReadOnlySpan<byte> rssKey)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 64);
@@ -34,7 +33,7 @@ public sealed class WorkerSet : IDisposable
         for (int i = 0; i < count; i++)
         {
             Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i], Exchange);
-            Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i), drops);
+            Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i));
         }
 
         Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);

@@ -67,7 +67,7 @@ internal static class ShowCommand
             string query = isFlows ? Query(("filter", parsed.GetValue(filter)), ("limit", LimitOf(parsed.GetValue(limit))), ("sort", parsed.GetValue(sort)))
                 : Query(("all", wantsAll ? "true" : null));
             string path = subject.Path + (one != null ? "/" + Uri.EscapeDataString(one) : "") + query;
-            var request = new Request(subject, path, one != null, parsed.GetValue(json), WatchOf(parsed.GetValue(watch)));
+            var request = new Request(wantsAll ? subject.WithSentences() : subject, path, one != null, parsed.GetValue(json), WatchOf(parsed.GetValue(watch)));
             return wantsAll && api.AddressOf(parsed) == null ? DropsOrCatalogue(request) : Show(api.Connect(parsed), request);
         });
         return command;

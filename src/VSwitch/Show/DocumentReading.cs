@@ -56,6 +56,12 @@ internal static class DocumentReading
     {
         foreach (JsonProperty property in element.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null))
         {
+            if (property.Value.ValueKind == JsonValueKind.Object && !property.Value.EnumerateObject().Any())
+            {
+                text.Append(indent).Append(property.Name).AppendLine(": none");
+                continue;
+            }
+
             bool isDeep = property.Value.ValueKind == JsonValueKind.Object ||
                 (property.Value.ValueKind == JsonValueKind.Array && property.Value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Object));
             text.Append(indent).Append(property.Name).Append(isDeep ? ":" : ": ").Append(isDeep ? "" : TextOf(property.Value)).AppendLine();

@@ -27,15 +27,14 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         new("drops", "What is dropped, and why.", "/v1/drops", "drops",
             [
                 new("reason", s => s.Now.At("reason") != null ? s.Now.Text("reason") : s.Now.Text("name")), Column.Count("count", "count"),
-                PerSecond("per s", "count"), Column.Of("ports", "ports"), Column.Of("means", "sentence"),
+                PerSecond("per s", "count"), Column.Of("ports", "ports"), Column.Of("last packet", "last.packet"),
             ]),
         new("workers", "Each worker: bursts, hand-overs, connections, buffers.", "/v1/workers", "workers",
             [
                 Column.Of("worker", "index"),
                 new("load", s => s.Now.At("load") is JsonElement load ? load.GetDouble().ToString("0 %", CultureInfo.InvariantCulture) : "", IsNumber: true),
-                Column.Count("connections", "connections"), Column.Count("bursts", "burstCount"), Column.Count("packets", "burstPackets"),
-                Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
-                Column.Count("handed over", "handedOver"), Column.Count("held", "held"), Column.Count("free buffers", "smallBuffers.free"),
+                Column.Count("flows", "connections"), Column.Count("packets", "burstPackets"), Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
+                Column.Count("handed over", "handedOver"), Column.Count("taken over", "takenOver"), Column.Count("held", "held"), Column.Count("free", "smallBuffers.free"),
             ]),
         new("eips", "The elastic IPs: where each leads, its bandwidth.", "/v1/elastic-ips", "elasticIps",
             [
@@ -46,8 +45,8 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
-                new("ingress", s => $"{s.Now.List("ingress").Count()} rules", IsNumber: true),
-                new("egress", s => s.Now.At("egress") == null ? "all" : $"{s.Now.List("egress").Count()} rules", IsNumber: true),
+                new("ingress", s => Rules(s.Now.List("ingress").Count()), IsNumber: true),
+                new("egress", s => s.Now.At("egress") == null ? "all" : Rules(s.Now.List("egress").Count()), IsNumber: true),
                 Column.Of("enis", "enis"),
             ], HasNames: true),
         new("routes", "The route tables in force.", "/v1/routes", "routeTables",
@@ -58,15 +57,17 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         new("config", "The configuration in force, as a document that run and apply take.", "/v1/config", null, []),
         new("changes", "The changes made, newest first.", "/v1/changes", "changes",
             [
-                Column.Of("revision", "revision"), Column.Of("time", "time"), Column.Of("by", "source"), Column.Of("what", "changes"),
+                Column.Of("revision", "revision"), Column.Of("time", "time"), Column.Of("by", "by"), Column.Of("what", "changes"),
             ]),
     ];
 
-    /// <summary>One of them by its name.</summary>
-    public static ShowSubject Of(string name) => All.First(s => s.Name == name);
+    /// <summary>The drop reasons, those that never occurred too: what each means rather than its last packet.</summary>
+    public ShowSubject WithSentences() => this with { Columns = [.. Columns.SkipLast(1), Column.Of("means", "sentence")] };
 
     /// <summary>Key of a row, to find it again at the next look.</summary>
     public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason");
+
+    private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
 
     private static Column[] Ports() =>
     [

@@ -30,7 +30,7 @@ public sealed class EgressTests : IDisposable
     {
         _snapshot = SnapshotCompiler.Compile(_config, new NumberDirectory());
         _shared = new SwitchShared(_snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2));
-        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 300, LargeBuffers = 2, PortCapacity = 8, Burst = 256 }, _config.Switch.RssKey, null);
+        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 300, LargeBuffers = 2, PortCapacity = 8, Burst = 256 }, _config.Switch.RssKey);
         (EniConfig from, EniConfig to) = (_config.Enis[0], _config.Enis[1]);
         _frame = Frames.Udp(new FrameAddresses(from.Mac, to.Mac, from.PrivateIps[0], to.PrivateIps[0]), 4000, 5000);
         _fromPort = Array.IndexOf(_snapshot.PortNames, from.Name);
