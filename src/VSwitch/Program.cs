@@ -19,6 +19,7 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     ShowCommand.Create(),
     ApplyCommand.Create(),
     CaptureCommand.Create(),
+    TopCommand.Create(),
     BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);
