@@ -64,6 +64,7 @@ public sealed unsafe class SnapshotCompiler
             Version = _numbers.Version,
             PortNames = names,
             HostNames = hostNames,
+            EipNames = ["", .. _config.ElasticIps.Select(eip => eip.Name)],
             MacToPort = new NativeMap(_config.Enis.Select(e => Pair(Raw.Mac(e.Mac), _numbers.PortOf(e.Name))).ToArray()),
             Ip4ToPort = new NativeMap(Addresses(isV6: false)
                 .Select(a => Pair(ForwardingSnapshot.Ip4Key(a.Vpc, Raw.Ip4(a.Address)), a.Port)).ToArray()),

@@ -72,6 +72,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Names of the ports, for people.</summary>
     public required string[] PortNames { get; init; }
 
+    /// <summary>Names of the EIPs by index, for people; the first is nobody's.</summary>
+    public string[] EipNames { get; init; } = [];
+
     /// <summary>Host name of each port's guest, ASCII, for DHCP; empty = none.</summary>
     public byte[][] HostNames { get; init; } = [];
 
