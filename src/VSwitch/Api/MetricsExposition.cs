@@ -7,7 +7,7 @@ using VSwitch.Live;
 
 namespace VSwitch.Api;
 
-/// <summary>The families of metrics and what each means. Metrics.md beside this file explains them for those who write alerts.</summary>
+/// <summary>The families of metrics and what each means. src/VSwitch.ControlPlane/Metrics/README.md tells users.</summary>
 internal sealed class MetricsExposition
 {
     private const double NsPerSecond = 1e9;
