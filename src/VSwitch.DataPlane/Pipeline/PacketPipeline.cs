@@ -71,6 +71,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _shared = shared;
         _pool = pool;
         _counters = counters;
+        _meters = counters.Meters;
         _steering = steering;
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);

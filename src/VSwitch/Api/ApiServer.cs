@@ -59,6 +59,7 @@ internal sealed class ApiServer : IDisposable
         DropEndpoints.Map(app, control);
         CaptureEndpoint.Map(app, control);
         MirrorEndpoints.Map(app, control);
+        MetricsEndpoint.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>
