@@ -19,7 +19,7 @@ internal sealed class SilentSwitch : IDisposable
         _shared = new SwitchShared(Snapshot, new FlowBudget(10_000, leaseSize: 1, isExact: true), Snapshot.MeterEnd, (1, 2));
         _shared.Publish(Snapshot, [.. Snapshot.PortNames.Select(n => (IPacketDevice?)new MemoryDevice(n, null))]);
         var sizes = new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = Snapshot.PortCount };
-        Workers = new WorkerSet(1, _shared, sizes, config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(1, _shared, sizes, config.Switch.RssKey);
     }
 
     public ForwardingSnapshot Snapshot { get; }

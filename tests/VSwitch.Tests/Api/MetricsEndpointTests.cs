@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using VSwitch.ControlPlane.Metrics;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Workers;
@@ -57,7 +58,7 @@ public sealed class MetricsEndpointTests(ITestOutputHelper output) : IDisposable
         using HttpClient client = Client();
         Send(host, 10);
         PrometheusText before = PrometheusText.Parse(await client.GetStringAsync(new Uri("http://switch/metrics")));
-        control.Apply(config with { ElasticIps = [.. config.ElasticIps.Select(e => e.Name == "green-ip" ? e with { Eni = "twin" } : e)] });
+        control.Apply(config with { ElasticIps = [.. config.ElasticIps.Select(e => e.Name == "green-ip" ? e with { Eni = "twin" } : e)] }, ChangeOrigin.Api);
         PrometheusText moved = PrometheusText.Parse(await client.GetStringAsync(new Uri("http://switch/metrics")));
         Assert.Equal(2, moved.Sum("vswitch_configuration_revision"));
         Assert.Equal(1, moved.Samples["vswitch_eip_info{address=\"198.51.100.20\",eip=\"green-ip\",eni=\"twin\"}"]);
@@ -66,9 +67,9 @@ public sealed class MetricsEndpointTests(ITestOutputHelper output) : IDisposable
             moved.Sum("vswitch_configuration_last_change_timestamp_seconds") >= before.Sum("vswitch_configuration_last_change_timestamp_seconds"));
 
         // Taken away and brought back, it is another one, though it has the same number.
-        control.Apply(config with { ElasticIps = [.. config.ElasticIps.Where(e => e.Name != "green-ip")] });
+        control.Apply(config with { ElasticIps = [.. config.ElasticIps.Where(e => e.Name != "green-ip")] }, ChangeOrigin.Api);
         Assert.DoesNotContain("green-ip", await client.GetStringAsync(new Uri("http://switch/metrics")), StringComparison.Ordinal);
-        control.Apply(config);
+        control.Apply(config, ChangeOrigin.Api);
         PrometheusText back = PrometheusText.Parse(await client.GetStringAsync(new Uri("http://switch/metrics")));
         Assert.Equal(0, back.Samples["vswitch_eip_sent_packets_total{address=\"198.51.100.20\",eip=\"green-ip\"}"]);
         Send(host, 3);
@@ -84,13 +85,14 @@ public sealed class MetricsEndpointTests(ITestOutputHelper output) : IDisposable
         using var host = new SwitchHost(config, workers: 2);
         await using WebApplication app = await Serve(new SwitchControl(host));
         using HttpClient client = Client();
+        byte[] frame = new byte[60];
         Do(host, 1, worker =>
         {
             foreach (DropReason reason in DropReasons.All[1..])
             {
                 for (int port = 1; port <= 1000; port++)
                 {
-                    worker.Refuse(port, 60, reason);
+                    worker.Refuse(port, frame, reason, 1);
                 }
             }
         });

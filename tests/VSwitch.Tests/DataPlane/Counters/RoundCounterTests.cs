@@ -56,7 +56,7 @@ public class RoundCounterTests
         using var shared = new SwitchShared(snapshot, new FlowBudget(10_000, leaseSize: 64), snapshot.MeterEnd, (1, 2));
         MemoryDevice[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         shared.Publish(snapshot, devices);
-        using var set = new WorkerSet(workers, shared, new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey, null);
+        using var set = new WorkerSet(workers, shared, new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey);
         var threads = new WorkerThread?[workers];
         PollWaiter[] waiters = [.. set.Workers.Select(_ => new PollWaiter([]))];
         for (int i = 0; i < workers; i++)
