@@ -7,6 +7,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 using VSwitch.Live;
 using VSwitch.Messages;
+using VSwitch.Watching;
 
 namespace VSwitch.Commands;
 
@@ -64,6 +65,7 @@ internal static class RunCommand
         var control = new SwitchControl(host);
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
         SayWhatRuns(log, host, listener);
+        WatchMirrors(log, host);
         Wait(control, settings.Config, log, stop, reload);
         server?.Stop();
         host.Dispose();
@@ -140,6 +142,28 @@ internal static class RunCommand
         }
 
         log.Running(host.WorkerCount);
+    }
+
+    /// <summary>A mirror that cannot write says so, and goes on trying.</summary>
+    private static void WatchMirrors(ILogger log, SwitchHost host)
+    {
+        host.Mirrors.ProblemChanged += (mirror, problem) => SayMirror(log, mirror, problem);
+        foreach (MirrorReading mirror in host.Mirrors.Readings.Where(m => m.Problem != null))
+        {
+            SayMirror(log, mirror.Config.Name, mirror.Problem);
+        }
+    }
+
+    private static void SayMirror(ILogger log, string mirror, string? problem)
+    {
+        if (problem == null)
+        {
+            log.MirrorWorks(mirror);
+        }
+        else
+        {
+            log.MirrorStopped(mirror, problem);
+        }
     }
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, EventWaitHandle raised) =>
