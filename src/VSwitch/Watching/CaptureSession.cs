@@ -42,7 +42,7 @@ internal sealed unsafe class CaptureSession : IDisposable
     public static PcapngOrigin Origin { get; } = new(
         RuntimeInformation.ProcessArchitecture.ToString(), RuntimeInformation.OSDescription, $"vswitch {Api.StatusEndpoints.ProgramVersion}");
 
-    /// <summary>Packets written so far.</summary>
+    /// <summary>Packets given to a writer so far.</summary>
     public long Captured => Volatile.Read(ref _captured);
 
     /// <summary>True when as many were written as were asked for.</summary>
@@ -107,10 +107,9 @@ internal sealed unsafe class CaptureSession : IDisposable
             {
                 bytes += record->CapturedBytes;
                 _tap.Release(worker, record);
+                packets++;
+                Volatile.Write(ref _captured, _captured + 1);
             }
-
-            packets++;
-            Volatile.Write(ref _captured, _captured + 1);
         }
 
         return packets;

@@ -22,6 +22,7 @@ internal sealed class MirrorFile : IDisposable
     private PcapngWriter? _writer;
     private FileStream? _file;
     private long _goodBytes;
+    private long _settled;
     private long _written;
     private long _unwritten;
     private volatile string? _problem;
@@ -113,8 +114,16 @@ internal sealed class MirrorFile : IDisposable
 
         _writer!.Flush();
         _goodBytes = _file!.Position;
-        Volatile.Write(ref _written, _session.Captured - _unwritten);
+        Volatile.Write(ref _written, _written + TakeUnsettled());
         return count;
+    }
+
+    /// <summary>Packets taken out of the rings since the last call: now it is known whether they are in the file.</summary>
+    private long TakeUnsettled()
+    {
+        long packets = _session.Captured - _settled;
+        _settled += packets;
+        return packets;
     }
 
     private void Open()
@@ -160,7 +169,7 @@ internal sealed class MirrorFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            Volatile.Write(ref _unwritten, _session.Captured - _written);
+            Volatile.Write(ref _unwritten, _unwritten + TakeUnsettled());
             Abandon();
             Tell(e.Message.StartsWith(_path, StringComparison.Ordinal) ? e.Message : $"{_path}: {e.Message}");
         }
