@@ -63,19 +63,20 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
         long removed = _counters.FlowsRemoved;
         _pipeline.Process(&p, 1, port);
         _pipeline.Flush();
-        bool isHeld = _pipeline.HeldCount > 0;
-        var outcome = new ShadowOutcome(_dropped, _sink.OutPort, isHeld, _counters.FlowsRemoved != removed);
-        if (isHeld)
-        {
-            _pipeline.DropOldestHeld();
-            _pipeline.Flush();
-        }
-
-        return outcome;
+        return new ShadowOutcome(_dropped, _sink.OutPort, _pipeline.HeldCount > 0, _counters.FlowsRemoved != removed);
     }
 
-    /// <summary>Forgets all connections.</summary>
-    public void Clear() => _pipeline.Connections.Clear();
+    /// <summary>Forgets all connections, and the packet that is held.</summary>
+    public void Clear()
+    {
+        while (_pipeline.HeldCount > 0)
+        {
+            _pipeline.DropOldestHeld();
+        }
+
+        _pipeline.Flush();
+        _pipeline.Connections.Clear();
+    }
 
     /// <inheritdoc/>
     public void OnDrop(PacketBuffer* packet) => _dropped = packet->Reason;
