@@ -51,7 +51,12 @@ internal sealed class ApiServer : IDisposable
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
+        ConnectionEndpoints.Map(app, control);
+        TraceEndpoint.Map(app, control);
         ChangeEndpoints.Map(app, control);
+        DropEndpoints.Map(app, control);
+        CaptureEndpoint.Map(app, control);
+        MirrorEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>
