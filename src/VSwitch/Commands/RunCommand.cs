@@ -5,7 +5,6 @@ using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.State;
 using VSwitch.DataPlane.Devices;
-using VSwitch.Devices.Linux;
 using VSwitch.Live;
 using VSwitch.Messages;
 
@@ -212,8 +211,14 @@ internal static class RunCommand
 
         try
         {
-            control.Apply(config, ChangeOrigin.Sighup);
-            log.Reloaded();
+            if (control.Apply(config, ChangeOrigin.Sighup).Changed)
+            {
+                log.Reloaded();
+            }
+            else
+            {
+                log.ReloadedSame();
+            }
         }
         catch (ChangeRefusedException e)
         {

@@ -22,7 +22,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly int _portCapacity;
-    private readonly Func<SwitchSettings, int> _workersOf;
+    private readonly int _processors;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
     private volatile bool _stopped;
@@ -37,8 +37,8 @@ internal sealed class SwitchHost : IDisposable
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        _workersOf = settings => workers ?? settings.Workers ?? cpus.Length;
-        WorkerCount = _workersOf(config.Switch);
+        _processors = cpus.Length;
+        WorkerCount = workers ?? config.Switch.Workers ?? _processors;
         Placement = new WorkerPlacement(WorkerCount, cpus);
         StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
@@ -262,7 +262,8 @@ internal sealed class SwitchHost : IDisposable
     {
         SwitchSettings now = Config.Switch;
         var refused = new List<string>();
-        if (_workersOf(asked) is int workers && workers != WorkerCount)
+        int workers = asked.Workers ?? _processors;
+        if (asked.Workers != now.Workers && workers != WorkerCount)
         {
             refused.Add($"switch.workers from {WorkerCount} to {workers}");
         }

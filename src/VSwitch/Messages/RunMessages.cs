@@ -42,6 +42,9 @@ internal static partial class RunMessages
     [LoggerMessage(1022, LogLevel.Error, "the changed configuration has errors; nothing was changed")]
     public static partial void ReloadNotRead(this ILogger log);
 
+    [LoggerMessage(1023, LogLevel.Information, "the configuration says what is in force already; nothing was changed")]
+    public static partial void ReloadedSame(this ILogger log);
+
     [LoggerMessage(1030, LogLevel.Critical, "a worker failed, which is an error of ours: {Reason}")]
     public static partial void WorkerFailed(this ILogger log, string reason);
 }
