@@ -48,6 +48,7 @@ internal sealed partial class ConfigValidator
         ValidateInternet();
         ValidateElasticIps();
         ValidateDevices();
+        ValidateMirrors();
     }
 
     private void CollectNames()
@@ -63,6 +64,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
+        Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
         foreach (PrefixListConfig list in _config.PrefixLists)
         {

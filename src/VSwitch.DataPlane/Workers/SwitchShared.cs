@@ -3,6 +3,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 
 namespace VSwitch.DataPlane.Workers;
 
@@ -13,6 +14,7 @@ public sealed class SwitchShared : IDisposable
     private ForwardingSnapshot _snapshot;
     private IPacketDevice?[] _devices;
     private uint _generation = 1;
+    private WatchSet? _watch;
 
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
@@ -55,6 +57,13 @@ public sealed class SwitchShared : IDisposable
 
     /// <summary>Actions of another generation are looked at again before they are used.</summary>
     public uint Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Who looks at packets; null while nobody does. Workers take it up with their next burst.</summary>
+    public WatchSet? Watch
+    {
+        get => Volatile.Read(ref _watch);
+        set => Volatile.Write(ref _watch, value);
+    }
 
     /// <summary>Connections allowed.</summary>
     public FlowBudget Budget { get; }

@@ -52,7 +52,12 @@ internal sealed class ApiServer : IDisposable
         PolicyEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         HistoryEndpoints.Map(app, control);
+        ConnectionEndpoints.Map(app, control);
+        TraceEndpoint.Map(app, control);
         ChangeEndpoints.Map(app, control);
+        DropEndpoints.Map(app, control);
+        CaptureEndpoint.Map(app, control);
+        MirrorEndpoints.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>

@@ -42,6 +42,26 @@ internal sealed class ConnectionReader(SwitchHost host)
         }
     }
 
+    /// <summary>Finds the connection of a key.</summary>
+    /// <returns>Null when there is none.</returns>
+    /// <exception cref="WorkerUnavailableException">A worker has failed, or the switch stops.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public ConnectionRecord? Find(ConnectionKey key, CancellationToken cancel)
+    {
+        for (int worker = 0; worker < host.WorkerCount; worker++)
+        {
+            var errand = new ConnectionLookup(key);
+            host.Post(worker, errand);
+            Await(worker, () => errand.IsDone, cancel);
+            if (errand.TryGet(out ConnectionRecord record))
+            {
+                return record;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Forgets connections.</summary>
     /// <returns>How many.</returns>
     /// <exception cref="WorkerUnavailableException">A worker has failed, or the switch stops; some may be forgotten.</exception>

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace VSwitch.Live;
 
 /// <summary>A live connection in words, as the API shows it.</summary>
@@ -18,34 +16,27 @@ internal sealed record LiveConnection
     public required string Source { get; init; }
 
     /// <summary>The opener's port.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? SourcePort { get; init; }
 
     /// <summary>The other end's address, as the opener knows it.</summary>
     public required string Destination { get; init; }
 
     /// <summary>The other end's port.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? DestinationPort { get; init; }
 
     /// <summary>Identifier of an ICMP query.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? IcmpId { get; init; }
 
     /// <summary>The opener's address as the other end knows it, when an EIP translates it.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? TranslatedSource { get; init; }
 
     /// <summary>The other end's own address, when the opener knows it by an EIP.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? TranslatedDestination { get; init; }
 
     /// <summary>Name of the opener's EIP.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? SourceEip { get; init; }
 
     /// <summary>Name of the other end's EIP.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? DestinationEip { get; init; }
 
     /// <summary>The port by which the opener's packets come in: an ENI's name or <c>internet</c>.</summary>
@@ -73,11 +64,9 @@ internal sealed record LiveConnection
     public double IdleTimeoutSeconds { get; init; }
 
     /// <summary>The rule that let it out, when the opener is an ENI.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? EgressRule { get; init; }
 
     /// <summary>The rule that let it in, when the other end is an ENI.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? IngressRule { get; init; }
 
     /// <summary>The worker that owns it.</summary>

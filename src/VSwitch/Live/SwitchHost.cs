@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Linux;
+using VSwitch.Watching;
 
 namespace VSwitch.Live;
 
@@ -60,7 +61,7 @@ internal sealed class SwitchHost : IDisposable
             _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
@@ -74,10 +75,14 @@ internal sealed class SwitchHost : IDisposable
             Placement.KeepOthersOff();
         }
 
+        Watch = new WatchControl(_shared, () => Snapshot, WaitForRound);
         foreach (WorkerThread thread in _threads)
         {
             thread.Start();
         }
+
+        Mirrors = new MirrorSet(this);
+        Mirrors.Use(config.Mirrors);
     }
 
     /// <summary>No worker keeps so much of a small capacity that another one goes without.</summary>
@@ -92,6 +97,15 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>The workers, for their counters.</summary>
     public WorkerSet Workers { get; }
+
+    /// <summary>Who looks at packets.</summary>
+    public WatchControl Watch { get; }
+
+    /// <summary>The mirrors at work.</summary>
+    public MirrorSet Mirrors { get; }
+
+    /// <summary>Ports that can ever exist.</summary>
+    public int PortCapacity => _portCapacity;
 
     /// <summary>When it started.</summary>
     public DateTime StartedAt { get; }
@@ -193,6 +207,8 @@ internal sealed class SwitchHost : IDisposable
         }
 
         change.MarkCommitted();
+        Mirrors.Use(change.Config.Mirrors);
+        Watch.Refresh();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
     }
@@ -223,6 +239,7 @@ internal sealed class SwitchHost : IDisposable
             return;
         }
 
+        Mirrors.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -363,19 +380,22 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
-    private void WaitForRound()
+    /// <returns>False when the workers are being ended meanwhile.</returns>
+    private bool WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
         for (int i = 0; i < _threads.Length; i++)
         {
             // An idle worker sleeps again after the round that it was woken for.
             var spin = default(SpinWait);
-            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null)
+            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null && !_stopped)
             {
                 _threads[i].WakeIfAsleep();
                 spin.SpinOnce(sleep1Threshold: -1);
             }
         }
+
+        return !_stopped;
     }
 
     private Dictionary<string, IPacketDevice> OpenDevicesByName() =>
