@@ -10,7 +10,7 @@ namespace VSwitch.Live;
 internal sealed record ChangeRequest(Func<SwitchConfig, SwitchConfig> Edit)
 {
     /// <summary>Who wants it.</summary>
-    public required ChangeOrigin By { get; init; }
+    public ChangeOrigin By { get; init; } = ChangeOrigin.Api;
 
     /// <summary>Says whether the change was made for a revision; null = for any.</summary>
     public Func<long, bool>? IsFor { get; init; }

@@ -13,8 +13,8 @@ namespace VSwitch.SystemTests.State;
 public sealed class KillTests(ITestOutputHelper output) : IDisposable
 {
     private const int Chains = 4;
-    private const int Rounds = 75;
-    private const int LongestLifeMs = 150;
+    private const int Rounds = 5;
+    private const int MostChangesOfALife = 20;
     private const int LongestStartMs = 500;
     private readonly string _folder = Directory.CreateTempSubdirectory("vswitch-kill-").FullName;
 
@@ -76,16 +76,14 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
                 using StateSwitch program = StateSwitch.Start(_folder, _state, withConfig: _bySignal || _acknowledged.Revision == 0 || round % 2 == 0);
                 if (_random.Next(6) == 0)
                 {
-                    KillAfter(program, LongestStartMs).Join();
+                    KillAfter(program, TimeSpan.FromMilliseconds(_random.NextDouble() * LongestStartMs)).Join();
                     KilledAtStart += program.IsRunning() ? 0 : 1;
                     continue;
                 }
 
                 Assert.True(program.IsRunning(), string.Join('\n', program.Log));
                 Judge(program.InForce());
-                Thread killer = KillAfter(program, LongestLifeMs);
-                ChangeUntilItIsGone(program);
-                killer.Join();
+                ChangeUntilItIsGone(program, _random.Next(MostChangesOfALife));
             }
         }
 
@@ -110,23 +108,33 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
             (_acknowledged, _inFlight) = (found, null);
         }
 
-        private void ChangeUntilItIsGone(StateSwitch program)
+        /// <summary>Killed at some instant of the next two changes after so many, however long one takes on a machine with other work.
+        /// </summary>
+        private void ChangeUntilItIsGone(StateSwitch program, int changes)
         {
+            Thread? killer = null;
+            TimeSpan last = TimeSpan.FromMilliseconds(LongestStartMs);
             try
             {
-                while (true)
+                for (int i = 0; ; i++)
                 {
+                    killer ??= i < changes ? null : KillAfter(program, 2 * _random.NextDouble() * last);
+                    long start = Stopwatch.GetTimestamp();
                     _inFlight = _next++;
                     long revision = Change(program, _inFlight.Value);
                     Assert.Equal(_acknowledged.Revision + 1, revision);
                     (_acknowledged, _inFlight) = ((revision, _inFlight.Value), null);
                     Acknowledged++;
+                    last = Stopwatch.GetElapsedTime(start);
                 }
             }
             catch (ApiException e) when (e.Status == 0)
             {
                 // It was killed.
             }
+
+            Assert.NotNull(killer);
+            killer.Join();
         }
 
         private long Change(StateSwitch program, int number)
@@ -141,9 +149,8 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         }
 
         /// <summary>A thread of its own: a busy pool would make the instants less random.</summary>
-        private Thread KillAfter(StateSwitch program, int longestMs)
+        private Thread KillAfter(StateSwitch program, TimeSpan life)
         {
-            var life = TimeSpan.FromMilliseconds(_random.NextDouble() * longestMs);
             var killer = new Thread(() =>
             {
                 Thread.Sleep(life);

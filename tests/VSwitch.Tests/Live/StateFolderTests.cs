@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.State;
 using VSwitch.Live;
@@ -14,6 +15,7 @@ public sealed class StateFolderTests : IDisposable
     private string State => Path.Combine(_folder, "a", "state");
 
     [Fact]
+    [SuppressMessage("Interoperability", "CA1416", Justification = "The program runs on Linux only.")]
     public void A_folder_is_made_for_its_owner_alone_and_what_is_kept_in_it_is_read_again()
     {
         using (StateStore store = Open())
