@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Watching;
 using VSwitch.Devices.Pcap;
 using VSwitch.Testing;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace VSwitch.Tests.DataPlane.Watching;
 
