@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace VSwitch.Top;
 
@@ -29,14 +28,14 @@ internal sealed unsafe partial class Terminal : IDisposable
     private const string LeaveText = "\e[0m\e[?7h\e[?25h\e[?1049l";
 
     private readonly Lock _lock = new();
-    private readonly SafeFileHandle _keys;
+    private readonly FileStream _keys;
     private readonly Stream _output = Console.OpenStandardOutput();
     private readonly byte[] _saved = new byte[SettingsBytes];
     private readonly List<string> _shown = [];
     private (int Cells, int Rows) _shownSize;
     private bool _isEntered;
 
-    private Terminal(SafeFileHandle keys) => _keys = keys;
+    private Terminal(FileStream keys) => _keys = keys;
 
     /// <summary>Opens the terminal of this process.</summary>
     /// <exception cref="ArgumentException">Standard output is none, or there is nothing to type at.</exception>
@@ -49,7 +48,7 @@ internal sealed unsafe partial class Terminal : IDisposable
 
         try
         {
-            return new Terminal(File.OpenHandle("/dev/tty"));
+            return new Terminal(new FileStream("/dev/tty", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -88,7 +87,7 @@ internal sealed unsafe partial class Terminal : IDisposable
                 return;
             }
 
-            int handle = (int)_keys.DangerousGetHandle();
+            int handle = (int)_keys.SafeFileHandle.DangerousGetHandle();
             fixed (byte* saved = _saved)
             {
                 if (GetSettings(handle, saved) < 0)
@@ -125,7 +124,7 @@ internal sealed unsafe partial class Terminal : IDisposable
             _isEntered = false;
             fixed (byte* saved = _saved)
             {
-                _ = SetSettings((int)_keys.DangerousGetHandle(), AfterOutput, saved);
+                _ = SetSettings((int)_keys.SafeFileHandle.DangerousGetHandle(), AfterOutput, saved);
             }
 
             try
@@ -186,7 +185,7 @@ internal sealed unsafe partial class Terminal : IDisposable
         Span<byte> bytes = stackalloc byte[256];
         try
         {
-            int count = RandomAccess.Read(_keys, bytes, 0);
+            int count = _keys.Read(bytes);
             return TopKey.Decode(bytes[..count]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)

@@ -76,7 +76,7 @@ internal static class TopColumns
     private static string Bar(double? share, int cells)
     {
         int full = (int)Math.Round((share ?? 0) * cells);
-        return new string('█', full) + new string('░', cells - full);
+        return share == null ? "" : new string('█', full) + new string('░', cells - full);
     }
 
     private static TopStyle LoadStyle(double? load) =>

@@ -68,6 +68,11 @@ internal sealed class TopSession : IDisposable
             Begin("top: keys", ReadKeys);
             return Loop();
         }
+        catch (Exception e) when (e is not IOException)
+        {
+            // An error that nobody takes would end the process at once, with the terminal as it is now.
+            throw new IOException($"top ended by an error of its own: {e.Message}", e);
+        }
         finally
         {
             _stop.Cancel();
@@ -88,7 +93,7 @@ internal sealed class TopSession : IDisposable
             {
                 if (next.Failure != null)
                 {
-                    throw new InvalidOperationException(next.Failure.Message, next.Failure);
+                    throw new IOException($"top ended by an error of its own: {next.Failure.Message}", next.Failure);
                 }
 
                 if (next.Signal is TopSignal.Interrupted or TopSignal.TerminalGone)
