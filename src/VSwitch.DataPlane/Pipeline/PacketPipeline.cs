@@ -276,6 +276,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
 
         p->Reason = reason;
         _counters.CountDrop(p->InPort, reason);
+        if (_rejects != null)
+        {
+            NoteReject(p, reason);
+        }
+
         _drops?.OnDrop(p);
         Free(p);
     }
