@@ -70,6 +70,7 @@ public static partial class ConfigReader
             Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
+            FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
         };
         map.Finish();
         return config;

@@ -9,9 +9,6 @@ namespace VSwitch.DataPlane.FlowLogs;
 /// counters. Written by its worker; the ring and <see cref="LossOf"/> are read by one other thread.</summary>
 public sealed unsafe class FlowRecorder : IDisposable
 {
-    /// <summary>Rejected flows that a worker gathers between two walks.</summary>
-    private const int RejectCapacity = 32_768;
-
     private readonly HugeMemory _reportedMemory;
     private readonly HugeMemory _lossMemory;
     private readonly Counted* _reported;
@@ -22,9 +19,8 @@ public sealed unsafe class FlowRecorder : IDisposable
     /// <param name="connections">The worker's connections.</param>
     /// <param name="portCapacity">Ports that can exist.</param>
     /// <param name="ringCapacity">Reports in the ring at most.</param>
-    /// <param name="recordsRejects">True when drops are reported too.</param>
     /// <param name="isFilling">Set when the ring is half full; may be null.</param>
-    public FlowRecorder(Connections connections, int portCapacity, int ringCapacity, bool recordsRejects, EventWaitHandle? isFilling)
+    public FlowRecorder(Connections connections, int portCapacity, int ringCapacity, EventWaitHandle? isFilling)
     {
         _portCapacity = portCapacity;
         _reportedMemory = new HugeMemory((nuint)(connections.V4.SlotCount + connections.V6.SlotCount) * (nuint)sizeof(Counted));
@@ -32,7 +28,6 @@ public sealed unsafe class FlowRecorder : IDisposable
         _lossMemory = new HugeMemory((nuint)portCapacity * (nuint)sizeof(FlowReportLoss));
         _losses = (FlowReportLoss*)_lossMemory.Address;
         Ring = new FlowReportRing(ringCapacity, isFilling);
-        Rejects = recordsRejects ? new RejectTable(RejectCapacity) : null;
     }
 
     private struct Counted
@@ -46,11 +41,11 @@ public sealed unsafe class FlowRecorder : IDisposable
     /// <summary>Reports to the flow logs.</summary>
     public FlowReportRing Ring { get; }
 
-    /// <summary>True when drops are reported too.</summary>
-    public bool RecordsRejects => Rejects != null;
+    /// <summary>True when drops are to be reported too; written and read by who makes the recorder.</summary>
+    public bool RecordsRejects { get; set; }
 
     /// <summary>What was dropped; null when that is not asked for.</summary>
-    internal RejectTable? Rejects { get; }
+    internal RejectTable? Rejects { get; set; }
 
     /// <summary>Mark of connections that this recorder knows: an older one has what it carried before left out.</summary>
     internal byte Epoch { get; set; }

@@ -117,18 +117,36 @@ public sealed unsafe class FlowReportWalk(FlowRecorder recorder) : IWorkerErrand
 }
 
 /// <summary>Gives a worker its recorder, or takes it away: from then on connections and drops are, or are not, reported.</summary>
-public sealed class FlowRecorderChange(FlowRecorder? recorder) : IWorkerErrand
+public sealed class FlowRecorderChange : IWorkerErrand
 {
-    private volatile bool _isDone;
+    /// <summary>Rejected flows that a worker gathers between two walks.</summary>
+    private const int RejectCapacity = 32_768;
 
-    /// <summary>True when the worker has it. Any thread.</summary>
-    public bool IsDone => _isDone;
+    private readonly FlowRecorder? _recorder;
+    private readonly RejectTable? _rejects;
+
+    /// <summary>Makes the change; memory is taken here, not by the worker.</summary>
+    /// <param name="recorder">The recorder; null = none.</param>
+    /// <param name="recordsRejects">True when drops are reported too.</param>
+    public FlowRecorderChange(FlowRecorder? recorder, bool recordsRejects)
+    {
+        _recorder = recorder;
+        _rejects = recordsRejects ? new RejectTable(RejectCapacity) : null;
+        if (recorder != null)
+        {
+            recorder.RecordsRejects = recordsRejects;
+        }
+    }
 
     /// <inheritdoc/>
     public bool Step(Worker worker)
     {
-        worker.Pipeline.Recorder = recorder;
-        _isDone = true;
+        if (_recorder != null)
+        {
+            _recorder.Rejects = _rejects;
+        }
+
+        worker.Pipeline.Recorder = _recorder;
         return true;
     }
 }

@@ -70,8 +70,9 @@ public sealed unsafe class Connections : IDisposable
         get => _recorder;
         set
         {
+            bool isNew = value != _recorder;
             _recorder = value;
-            if (value != null)
+            if (value != null && isNew)
             {
                 _epoch = (byte)(_epoch == byte.MaxValue ? 1 : _epoch + 1);
                 value.Epoch = _epoch;

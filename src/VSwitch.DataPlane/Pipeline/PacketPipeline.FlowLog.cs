@@ -19,7 +19,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const byte TcpFinSynRst = 7;
     private const byte TcpSyn = 2;
     private const byte TcpAck = 16;
-    
+
     /// <summary>Tag of a key made of the packet's own addresses; below it the packet's flags.</summary>
     private const ulong AddressKeyTag = 1UL << 30;
     private const int TagFlagsShift = 24;

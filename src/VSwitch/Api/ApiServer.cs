@@ -12,5 +12,6 @@ internal static class ApiServer
     public static void Map(WebApplication app, SwitchControl control)
     {
         StatusEndpoints.Map(app, control);
+        FlowLogEndpoints.Map(app, control);
     }
 }

@@ -21,6 +21,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly SwitchShared _shared;
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
+    private readonly FlowLogService _flowLogs;
     private readonly int _portCapacity;
     private NumberDirectory _numbers = new();
     private bool _stopped;
@@ -65,6 +66,7 @@ internal sealed class SwitchHost : IDisposable
                 Workers.Workers[i], _threads, _waiters[i], IsRoomy(cpus.Length) ? () => CpuAffinity.Pin(cpu) : null);
         }
 
+        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
         foreach (WorkerThread thread in _threads)
         {
             thread.Start();
@@ -86,6 +88,9 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>The snapshot in force.</summary>
     public ForwardingSnapshot Snapshot { get; private set; }
+
+    /// <summary>How the flow logs fare.</summary>
+    public IReadOnlyList<FlowLogStatus> FlowLogs => _flowLogs.Status;
 
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
@@ -148,6 +153,7 @@ internal sealed class SwitchHost : IDisposable
 
         _resting.Commit(Config, change.Config);
         (_numbers, Config, Snapshot) = (change.Numbers, change.Config, change.Snapshot);
+        _flowLogs.Use(Config, Snapshot);
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
@@ -185,6 +191,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Workers.DropHeld();
+        _flowLogs.Dispose();
         CloseDevices();
         foreach (PollWaiter waiter in _waiters)
         {
