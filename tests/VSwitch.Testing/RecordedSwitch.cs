@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 
@@ -38,7 +39,8 @@ public sealed class RecordedSwitch : IDisposable
         _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, Devices);
         var options = new WorkerOptions { SmallBuffers = smallBuffers, LargeBuffers = 16, PortCapacity = 64 };
-        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, new Observer(this));
+        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey);
+        _shared.Watch = WatchSet.Of((new Observer(this), new PacketMatch { Verdict = PacketVerdict.Dropped }));
     }
 
     public SwitchConfig Config { get; private set; }
@@ -177,14 +179,14 @@ public sealed class RecordedSwitch : IDisposable
         }
     }
 
-    private sealed unsafe class Observer(RecordedSwitch owner) : IDropObserver
+    private sealed class Observer(RecordedSwitch owner) : PacketWatcher
     {
-        public void OnDrop(PacketBuffer* packet)
+        protected override void See(int worker, in Sighting sighting)
         {
-            byte[] frame = new ReadOnlySpan<byte>(packet->Data, packet->Length).ToArray();
+            byte[] frame = sighting.ToArray();
             lock (owner._ends)
             {
-                owner._ends.Add(new FrameEnd(owner.Snapshot.PortNames[packet->InPort], packet->Reason, frame));
+                owner._ends.Add(new FrameEnd(owner.Snapshot.PortNames[sighting.Port], sighting.Reason, frame));
             }
         }
     }

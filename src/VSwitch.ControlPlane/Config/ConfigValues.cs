@@ -36,14 +36,14 @@ internal static class ConfigValues
         return null;
     }
 
-    /// <summary>A time: 500ms, 350s, 5m, 2h, 5d.</summary>
+    /// <summary>A time, to the millisecond: 500ms, 350s, 5m, 2h, 5d.</summary>
     public static TimeSpan? Duration(string text)
     {
         foreach ((string unit, double milliseconds) in Durations)
         {
             if (text.EndsWith(unit, StringComparison.Ordinal) && Number(text[..^unit.Length]) is double n)
             {
-                return n * milliseconds <= TimeSpan.FromDays(3650).TotalMilliseconds ? TimeSpan.FromMilliseconds(n * milliseconds) : null;
+                return n * milliseconds <= TimeSpan.FromDays(3650).TotalMilliseconds ? TimeSpan.FromMilliseconds((long)Math.Round(n * milliseconds)) : null;
             }
         }
 

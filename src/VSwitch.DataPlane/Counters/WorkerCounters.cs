@@ -53,6 +53,7 @@ public sealed unsafe class WorkerCounters : IDisposable
         _memory = new HugeMemory(portBytes + ((nuint)portCapacity * (nuint)DropReasons.Count * sizeof(long)));
         Ports = (PortCounters*)_memory.Address;
         _drops = (long*)(_memory.Address + portBytes);
+        LastDrops = new DropSamples();
     }
 
     /// <summary>Ports that can be counted.</summary>
@@ -82,6 +83,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Half-open connections that made room for others.</summary>
     public long FlowsEvicted;
 
+    /// <summary>The last dropped packet of each reason.</summary>
+    public DropSamples LastDrops { get; }
+
     /// <summary>Counts a drop of a frame that came in by a port.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void CountDrop(int port, DropReason reason)
@@ -94,5 +98,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     public long DropsOf(int port, DropReason reason) => Volatile.Read(ref _drops[(port * DropReasons.Count) + (int)reason]);
 
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        LastDrops.Dispose();
+        _memory.Dispose();
+    }
 }

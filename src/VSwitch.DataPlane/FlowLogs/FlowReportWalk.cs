@@ -60,7 +60,7 @@ public sealed unsafe class FlowReportWalk(FlowRecorder recorder) : IWorkerErrand
     /// <summary>Looks at some slots; false when there are no more.</summary>
     private bool WalkConnections(Connections connections)
     {
-        int v4 = connections.V4.UsedSlots;
+        int v4 = connections.V4.WalkedSlotCount;
         if (_next < v4)
         {
             Walk(connections, connections.V4, _next, Math.Min(SlotsAtOnce, v4 - _next), 0);
@@ -71,12 +71,12 @@ public sealed unsafe class FlowReportWalk(FlowRecorder recorder) : IWorkerErrand
         // Slots of IPv4 that came into use meanwhile hold connections that began after the walk.
         _next = Math.Max(_next, connections.V4.SlotCount);
         int first = _next - connections.V4.SlotCount;
-        if (first >= connections.V6.UsedSlots)
+        if (first >= connections.V6.WalkedSlotCount)
         {
             return false;
         }
 
-        int count = Math.Min(SlotsAtOnce, connections.V6.UsedSlots - first);
+        int count = Math.Min(SlotsAtOnce, connections.V6.WalkedSlotCount - first);
         Walk(connections, connections.V6, first, count, connections.V4.SlotCount);
         _next += SlotsAtOnce;
         return true;

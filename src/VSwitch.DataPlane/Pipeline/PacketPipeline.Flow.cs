@@ -154,6 +154,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         CountTraffic(p, entry, d);
         if (_tracer.IsEnabled)
         {
+            TraceKnown(p, entry);
             TraceForward(p, action);
         }
 
@@ -182,6 +183,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private HitOutcome Hit(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
+        if (_tracer.IsEnabled)
+        {
+            TraceKnown(p, entry);
+        }
+
         byte* ip = p->Data + p->L3Offset;
         byte ttl = (p->Flags & PacketFlags.IsV6) != 0 ? ip[7] : ip[8];
         if (action->TtlDecrement != 0 && ttl <= 1)
@@ -360,7 +366,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             default:
                 if (_tracer.IsEnabled)
                 {
-                    _tracer.Note(PipelineStage.Connection, $"known connection in state {entry->State}; the packet does not fit it");
+                    _tracer.Note(PipelineStage.Connection, "the packet does not fit the connection");
                 }
 
                 Drop(p, DropReason.ConnectionInvalid);

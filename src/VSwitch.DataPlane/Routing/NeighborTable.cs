@@ -187,6 +187,22 @@ public sealed unsafe class NeighborTable : IDisposable
         return true;
     }
 
+    /// <summary>Lets another table learn all that is known here, as if it were heard of now; any thread.</summary>
+    /// <param name="other">The table; nobody else writes it.</param>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    public void CopyTo(NeighborTable other, long nowMs)
+    {
+        for (int i = 0; i < SlotCount; i++)
+        {
+            Slot* slot = _slots + i;
+            ulong mac = Volatile.Read(ref slot->State) == Ready ? Volatile.Read(ref slot->Mac) : 0;
+            if (mac != 0)
+            {
+                other.Learn(slot->Address, slot->IsV6 != 0, mac, nowMs);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 

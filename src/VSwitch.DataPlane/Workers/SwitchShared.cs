@@ -3,6 +3,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 
 namespace VSwitch.DataPlane.Workers;
 
@@ -13,6 +14,7 @@ public sealed class SwitchShared : IDisposable
     private ForwardingSnapshot _snapshot;
     private IPacketDevice?[] _devices;
     private uint _generation = 1;
+    private WatchSet? _watch;
 
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
@@ -29,6 +31,24 @@ public sealed class SwitchShared : IDisposable
         ApplyRates(snapshot);
     }
 
+    /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
+    /// bandwidth is used up by questions.</summary>
+    private SwitchShared(ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation)
+    {
+        _snapshot = snapshot;
+        _devices = devices;
+        _generation = generation;
+        Budget = budget;
+        int buckets = 0;
+        foreach (BucketRate rate in snapshot.BucketRates)
+        {
+            buckets = Math.Max(buckets, rate.Bucket + 1);
+        }
+
+        Buckets = new TokenBuckets(buckets);
+        Secret = secret;
+    }
+
     /// <summary>The snapshot in force.</summary>
     public ForwardingSnapshot Snapshot => Volatile.Read(ref _snapshot);
 
@@ -37,6 +57,13 @@ public sealed class SwitchShared : IDisposable
 
     /// <summary>Actions of another generation are looked at again before they are used.</summary>
     public uint Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Who looks at packets; null while nobody does. Workers take it up with their next burst.</summary>
+    public WatchSet? Watch
+    {
+        get => Volatile.Read(ref _watch);
+        set => Volatile.Write(ref _watch, value);
+    }
 
     /// <summary>Connections allowed.</summary>
     public FlowBudget Budget { get; }
@@ -64,6 +91,22 @@ public sealed class SwitchShared : IDisposable
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
+    }
+
+    /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,
+    /// so copies of its connections can be put in (<see cref="Connections.Import"/>), and whatever happens to it is not seen here.
+    /// Under another snapshot it looks at each connection again, as this one would after <see cref="Publish"/>.</summary>
+    /// <param name="snapshot">The snapshot that it has.</param>
+    /// <param name="devices">Devices by port.</param>
+    /// <param name="connections">Connections that it may hold.</param>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    public SwitchShared Fork(ForwardingSnapshot snapshot, IPacketDevice?[] devices, int connections, long nowMs)
+    {
+        // Under another snapshot: a generation that this one does not come to while the copies are made.
+        uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
+        var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
+        Neighbors.CopyTo(fork.Neighbors, nowMs);
+        return fork;
     }
 
     /// <summary>Makes every action be looked at again.</summary>

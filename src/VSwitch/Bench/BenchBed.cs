@@ -51,7 +51,7 @@ internal sealed unsafe class BenchBed : IDisposable
             LargeBuffers = LargeBuffers,
             PortCapacity = Snapshot.PortCount,
         };
-        Workers = new WorkerSet(spec.Workers, Shared, sizes, Lab.Config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(spec.Workers, Shared, sizes, Lab.Config.Switch.RssKey);
         _frames = new HugeMemory((nuint)spec.Flows * 2 * FrameSource.KeptBytes);
         NowNs = StartNs;
         if (spec.Scenario == BenchScenario.Denied)

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
 using VSwitch.Devices.Linux;
 
@@ -14,15 +14,10 @@ internal static class CommandLine
     public const int WrongUsage = 2;
     public const int Interrupted = 130;
 
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        WriteIndented = true,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-    };
-
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "say more, stack traces of our own errors too", Recursive = true };
+
+    /// <summary>True when the user asks for more words.</summary>
+    public static bool IsVerbose(ParseResult parsed) => parsed.GetValue(Verbose);
 
     /// <summary>Parses and runs; no stack trace reaches the user unless asked for.</summary>
     public static int Invoke(RootCommand root, string[] args)
@@ -66,7 +61,7 @@ internal static class CommandLine
 
     public static void WriteJson(object value) => Console.Out.WriteLine(ToJson(value));
 
-    public static string ToJson(object value) => JsonSerializer.Serialize(value, Json);
+    public static string ToJson(object value) => JsonSerializer.Serialize(value, ApiJson.Indented);
 
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <exception cref="IOException">The text is no such document.</exception>
@@ -74,7 +69,7 @@ internal static class CommandLine
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(text, Json) ?? throw new IOException("the document is empty");
+            return JsonSerializer.Deserialize<T>(text, ApiJson.Indented) ?? throw new IOException("the document is empty");
         }
         catch (JsonException e)
         {

@@ -1,8 +1,12 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 using VSwitch.Live;
+using VSwitch.Messages;
 
 namespace VSwitch.Commands;
 
@@ -12,27 +16,42 @@ internal static class RunCommand
     /// <summary>Begins the line that says that all devices are open and the workers run; a lab waits for it.</summary>
     public const string ReadyMark = "vswitch: running";
 
+    private sealed record Settings(string Config, int? Workers, bool Json, string? Api, string? TokenFile);
+
     public static Command Create()
     {
         Argument<string> config = CommandLine.ConfigArgument();
         var workers = new Option<int?>("--workers") { Description = "worker threads; default: the configuration's, else one a processor" };
         Option<bool> json = CommandLine.JsonOption();
-        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; SIGHUP applies the changed configuration.\n\nExample: vswitch run lab.yaml") { config, workers, json };
-        command.SetAction(parsed => Run(parsed.GetValue(config)!, parsed.GetValue(workers), parsed.GetValue(json)));
+        var logJson = new Option<bool>("--log-json") { Description = "messages on standard error as JSON lines" };
+        var api = new ApiOptions();
+        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; SIGHUP applies the changed configuration. " +
+            "Meanwhile show, apply, capture and top ask its API; --api none runs without one.\n\n" +
+            "Example: vswitch run lab.yaml --api unix:/tmp/lab.sock") { config, workers, json, logJson };
+        api.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            using ILoggerFactory logs = ErrorStreamLog.Create(CommandLine.IsVerbose(parsed), parsed.GetValue(logJson));
+            return Run(
+                new Settings(parsed.GetValue(config)!, parsed.GetValue(workers), parsed.GetValue(json), api.AddressOf(parsed), api.TokenFileOf(parsed)),
+                logs);
+        });
         return command;
     }
 
-    private static int Run(string path, int? workers, bool json)
+    private static int Run(Settings settings, ILoggerFactory logs)
     {
-        if (CommandLine.ReadConfig(path) is not SwitchConfig config)
+        if (CommandLine.ReadConfig(settings.Config) is not SwitchConfig config)
         {
             return CommandLine.WrongUsage;
         }
 
-        if (workers is < 1 or > 64)
+        if (settings.Workers is < 1 or > 64)
         {
-            throw new ArgumentException($"--workers {workers}: from 1 to 64");
+            throw new ArgumentException($"--workers {settings.Workers}: from 1 to 64");
         }
+
+        ILogger log = logs.CreateLogger(RunMessages.Category);
 
         // All signals are caught before the first device appears, so that none finds its default action.
         using var stop = new ManualResetEvent(initialState: false);
@@ -40,17 +59,15 @@ internal static class RunCommand
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
-        using var host = new SwitchHost(config, workers);
-        foreach ((string port, DataPlane.Devices.IPacketDevice device) in host.Devices)
-        {
-            string offload = device.Capabilities.Offload ? ", offload" : "";
-            Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues{offload}");
-        }
-
-        Console.Error.WriteLine($"{ReadyMark}, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");
-        Wait(host, path, stop, reload);
+        using ApiListener? listener = Listen(settings, logs.CreateLogger("VSwitch.Api"));
+        using var host = new SwitchHost(config, settings.Workers, ownsProcess: true);
+        var control = new SwitchControl(host);
+        using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
+        SayWhatRuns(log, host, listener);
+        Wait(control, settings.Config, log, stop, reload);
+        server?.Stop();
         host.Dispose();
-        if (json)
+        if (settings.Json)
         {
             CommandLine.WriteJson(HostSummary.ToJson(host));
         }
@@ -61,11 +78,68 @@ internal static class RunCommand
 
         if (host.Failure is Exception failure)
         {
-            Console.Error.WriteLine($"vswitch: a worker failed, which is an error of ours: {failure.Message}");
+            log.WorkerFailed(failure.Message);
             return CommandLine.Failed;
         }
 
         return CommandLine.Done;
+    }
+
+    /// <summary>The API's socket, before any device is opened. Where the user says where it is to be, a failure ends the command; the usual
+    /// place may belong to another switch, and this one then runs without.</summary>
+    private static ApiListener? Listen(Settings settings, ILogger log)
+    {
+        if (settings.Api != null)
+        {
+            return settings.Api == ApiAddress.None ? null : ApiListener.Open(ApiAddress.Parse(settings.Api), settings.TokenFile);
+        }
+
+        if (settings.TokenFile != null)
+        {
+            throw new ArgumentException("--token-file goes with --api http://127.0.0.1:PORT");
+        }
+
+        if (ApiAddress.Default() is not ApiAddress usual)
+        {
+            log.NoApi("XDG_RUNTIME_DIR is not set; give it a place with --api unix:PATH, or say --api none");
+            return null;
+        }
+
+        try
+        {
+            return ApiListener.Open(usual, tokenFile: null);
+        }
+        catch (IOException e)
+        {
+            log.NoApi(e.Message);
+            return null;
+        }
+    }
+
+    private static void SayWhatRuns(ILogger log, SwitchHost host, ApiListener? listener)
+    {
+        foreach ((string port, IPacketDevice device) in host.Devices)
+        {
+            log.PortOpened(port, device.Name, device.Capabilities.QueueCount, device.Capabilities.Offload ? ", offload" : "");
+        }
+
+        WorkerPlacement placement = host.Placement;
+        if (placement.IsPinned)
+        {
+            log.WorkersPinned(
+                string.Join(',', placement.Allowed.Take(placement.WorkerCount)), string.Join(',', placement.ForOthers));
+        }
+        else
+        {
+            log.WorkersShare(placement.WorkerCount, string.Join(',', placement.Allowed));
+        }
+
+        if (listener != null)
+        {
+            log.ApiAt(listener.Address.ToString());
+        }
+
+        log.Running(host.WorkerCount);
     }
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, EventWaitHandle raised) =>
@@ -76,11 +150,11 @@ internal static class RunCommand
         });
 
     /// <summary>Until a signal to end, or until a worker fails; a signal to reload is carried out here, one at a time.</summary>
-    private static void Wait(SwitchHost host, string path, WaitHandle stop, WaitHandle reload)
+    private static void Wait(SwitchControl control, string path, ILogger log, WaitHandle stop, WaitHandle reload)
     {
         const int LookMs = 500;
         WaitHandle[] signals = [stop, reload];
-        while (host.Failure == null)
+        while (control.Host.Failure == null)
         {
             int signal = WaitHandle.WaitAny(signals, LookMs);
             if (signal == 0)
@@ -90,27 +164,27 @@ internal static class RunCommand
 
             if (signal == 1)
             {
-                Reload(host, path);
+                Reload(control, path, log);
             }
         }
     }
 
-    private static void Reload(SwitchHost host, string path)
+    private static void Reload(SwitchControl control, string path, ILogger log)
     {
         if (CommandLine.ReadConfig(path) is not SwitchConfig config)
         {
-            Console.Error.WriteLine("vswitch: the changed configuration has errors; nothing was changed");
+            log.ReloadNotRead();
             return;
         }
 
         try
         {
-            host.Apply(config);
-            Console.Error.WriteLine("vswitch: the changed configuration is in force");
+            control.Apply(config);
+            log.Reloaded();
         }
         catch (Exception e) when (e is DeviceException or IOException or InvalidOperationException)
         {
-            Console.Error.WriteLine($"vswitch: {e.Message}; nothing was changed");
+            log.ReloadRefused(e.Message);
         }
     }
 }

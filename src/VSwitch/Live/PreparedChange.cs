@@ -8,8 +8,7 @@ namespace VSwitch.Live;
 /// <summary>A change of the configuration that can be put in force without failing: checked, compiled, its new devices open.
 /// Disposed without being committed, it closes them and has changed nothing.</summary>
 internal sealed class PreparedChange(
-    SwitchConfig config, NumberDirectory numbers, IReadOnlyList<int> freeBuckets, Dictionary<string, DeviceConfig> wanted,
-    Dictionary<string, IPacketDevice> added) : IDisposable
+    SwitchConfig config, NumberDirectory numbers, IReadOnlyList<int> freeBuckets, Dictionary<string, DeviceConfig> wanted) : IDisposable
 {
     private bool _isCommitted;
 
@@ -29,7 +28,7 @@ internal sealed class PreparedChange(
     internal Dictionary<string, DeviceConfig> Wanted { get; } = wanted;
 
     /// <summary>Devices that it opened, by port.</summary>
-    internal Dictionary<string, IPacketDevice> Added { get; } = added;
+    internal Dictionary<string, IPacketDevice> Added { get; } = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public void Dispose()

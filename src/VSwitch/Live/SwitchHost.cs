@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Linux;
+using VSwitch.Watching;
 
 namespace VSwitch.Live;
 
@@ -23,25 +24,30 @@ internal sealed class SwitchHost : IDisposable
     private readonly PollWaiter[] _waiters;
     private readonly FlowLogService _flowLogs;
     private readonly int _portCapacity;
+    private readonly Func<SwitchSettings, int> _workersOf;
     private NumberDirectory _numbers = new();
-    private bool _stopped;
+    private PolicyInForce _inForce;
+    private volatile bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="workers">Worker threads; null = as configured, else one a processor.</param>
     /// <param name="time">Says how long numbers have rested; null = the system's.</param>
+    /// <param name="ownsProcess">True for <c>vswitch run</c>: the process's other threads keep off the workers' processors.</param>
     /// <exception cref="DeviceException">A device cannot be opened; nothing stays open.</exception>
-    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null)
+    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null, bool ownsProcess = false)
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
-        Config = config;
+        _workersOf = settings => workers ?? settings.Workers ?? cpus.Length;
+        WorkerCount = _workersOf(config.Switch);
+        Placement = new WorkerPlacement(WorkerCount, cpus);
+        StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
         try
         {
             OpenDevices(config);
-            Snapshot = SnapshotCompiler.Compile(config, _numbers, MtuOf);
+            _inForce = new PolicyInForce(config, SnapshotCompiler.Compile(config, _numbers, MtuOf), OpenDevicesByName());
         }
         catch
         {
@@ -56,21 +62,29 @@ internal sealed class SwitchHost : IDisposable
             _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
         {
-            int cpu = cpus[i % cpus.Length];
-            _threads[i] = new WorkerThread(
-                Workers.Workers[i], _threads, _waiters[i], IsRoomy(cpus.Length) ? () => CpuAffinity.Pin(cpu) : null);
+            int? cpu = Placement.ProcessorOf(i);
+            _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
         _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
+        if (ownsProcess)
+        {
+            Placement.KeepOthersOff();
+        }
+
+        Watch = new WatchControl(_shared, () => Snapshot, WaitForRound);
         foreach (WorkerThread thread in _threads)
         {
             thread.Start();
         }
+
+        Mirrors = new MirrorSet(this);
+        Mirrors.Use(config.Mirrors);
     }
 
     /// <summary>No worker keeps so much of a small capacity that another one goes without.</summary>
@@ -80,14 +94,32 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Worker threads.</summary>
     public int WorkerCount { get; }
 
+    /// <summary>Where they run.</summary>
+    public WorkerPlacement Placement { get; }
+
     /// <summary>The workers, for their counters.</summary>
     public WorkerSet Workers { get; }
 
+    /// <summary>Who looks at packets.</summary>
+    public WatchControl Watch { get; }
+
+    /// <summary>The mirrors at work.</summary>
+    public MirrorSet Mirrors { get; }
+
+    /// <summary>Ports that can ever exist.</summary>
+    public int PortCapacity => _portCapacity;
+
+    /// <summary>When it started.</summary>
+    public DateTime StartedAt { get; }
+
+    /// <summary>The configuration and the snapshot in force, one reference: who reads both reads it once.</summary>
+    public PolicyInForce InForce => Volatile.Read(ref _inForce);
+
     /// <summary>The configuration in force.</summary>
-    public SwitchConfig Config { get; private set; }
+    public SwitchConfig Config => InForce.Config;
 
     /// <summary>The snapshot in force.</summary>
-    public ForwardingSnapshot Snapshot { get; private set; }
+    public ForwardingSnapshot Snapshot => InForce.Snapshot;
 
     /// <summary>How the flow logs fare.</summary>
     public IReadOnlyList<FlowLogStatus> FlowLogs => _flowLogs.Status;
@@ -96,11 +128,12 @@ internal sealed class SwitchHost : IDisposable
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
 
     /// <summary>Open devices by port name.</summary>
-    public IEnumerable<(string Port, IPacketDevice Device)> Devices => _open.Select(o => (o.Key, o.Value.Device));
+    public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
     public void Apply(SwitchConfig config)
     {
         using PreparedChange change = Prepare(config);
@@ -109,26 +142,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Does all of a change that may fail, and none that a packet sees: checks, compiles, opens new devices. Devices that
     /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">A new device cannot be opened.</exception>
+    /// <exception cref="IOException">A capture file of a new device cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for, or changes what
+    /// cannot change while it runs.</exception>
     public PreparedChange Prepare(SwitchConfig config)
     {
-        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
-        RequireUnchangedDevices(wanted);
-        NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
-        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
-        RequireCapacity(snapshot);
-
-        Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
-        var change = new PreparedChange(config, numbers, freeBuckets, wanted, added) { Snapshot = snapshot };
+        PreparedChange change = Rehearse(config);
         try
         {
-            if (added.Count > 0)
+            OpenAdded(change);
+            if (change.Added.Count > 0)
             {
                 // Once more, now that the MTUs of the new devices are known.
-                change.Snapshot = SnapshotCompiler.Compile(config, numbers, port =>
-                    added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+                change.Snapshot = SnapshotCompiler.Compile(config, change.Numbers, port =>
+                    change.Added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
                 RequireCapacity(change.Snapshot);
             }
 
@@ -139,6 +167,21 @@ internal sealed class SwitchHost : IDisposable
             change.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The part of <see cref="Prepare"/> that touches nothing outside this process: checks and compiles, and leaves new devices
+    /// closed, so that their MTU is the usual one. The result is for looking at, not for <see cref="Commit"/>.</summary>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
+    public PreparedChange Rehearse(SwitchConfig config)
+    {
+        RequireUnchangedSettings(config.Switch);
+        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        RequireUnchangedDevices(wanted);
+        NumberDirectory numbers = _numbers.Copy();
+        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
+        RequireCapacity(snapshot);
+        return new PreparedChange(config, numbers, freeBuckets, wanted) { Snapshot = snapshot };
     }
 
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
@@ -152,8 +195,9 @@ internal sealed class SwitchHost : IDisposable
         }
 
         _resting.Commit(Config, change.Config);
-        (_numbers, Config, Snapshot) = (change.Numbers, change.Config, change.Snapshot);
-        _flowLogs.Use(Config, Snapshot);
+        _flowLogs.Use(change.Config, change.Snapshot);
+        _numbers = change.Numbers;
+        Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
@@ -169,12 +213,29 @@ internal sealed class SwitchHost : IDisposable
         }
 
         change.MarkCommitted();
+        Mirrors.Use(change.Config.Mirrors);
+        Watch.Refresh();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
     }
 
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
     public void Post(int worker, IWorkerErrand errand) => _threads[worker].Post(errand);
+
+    /// <summary>Says whether an errand that was posted can still be carried out.</summary>
+    /// <exception cref="WorkerUnavailableException">The worker has failed, or the switch stops.</exception>
+    public void RequireAtWork(int worker)
+    {
+        if (_threads[worker].Failure is Exception failure)
+        {
+            throw new WorkerUnavailableException($"worker {worker} has failed: {failure.Message}");
+        }
+
+        if (_stopped)
+        {
+            throw new WorkerUnavailableException("the switch is stopping");
+        }
+    }
 
     /// <summary>Ends the workers and closes the devices, which removes what they made.</summary>
     public void Dispose()
@@ -184,6 +245,7 @@ internal sealed class SwitchHost : IDisposable
             return;
         }
 
+        Mirrors.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -219,6 +281,32 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>Threads, tables and steering are made once.</summary>
+    private void RequireUnchangedSettings(SwitchSettings asked)
+    {
+        SwitchSettings now = Config.Switch;
+        var refused = new List<string>();
+        if (_workersOf(asked) is int workers && workers != WorkerCount)
+        {
+            refused.Add($"switch.workers from {WorkerCount} to {workers}");
+        }
+
+        if (asked.ConnectionCapacity != now.ConnectionCapacity)
+        {
+            refused.Add($"switch.connections.capacity from {now.ConnectionCapacity} to {asked.ConnectionCapacity}");
+        }
+
+        if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
+        {
+            refused.Add("switch.rss.key");
+        }
+
+        if (refused.Count > 0)
+        {
+            throw new InvalidOperationException($"{string.Join(" and ", refused)} cannot change while the switch runs: restart it with the new configuration");
+        }
+    }
+
     private void RequireUnchangedDevices(Dictionary<string, DeviceConfig> wanted)
     {
         foreach ((string port, DeviceConfig device) in wanted)
@@ -227,7 +315,7 @@ internal sealed class SwitchHost : IDisposable
                 old.Config with { Position = default } != device with { Position = default };
             if (changes)
             {
-                throw new DeviceException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
+                throw new InvalidOperationException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
             }
         }
     }
@@ -250,23 +338,13 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
-    private Dictionary<string, IPacketDevice> OpenAdded(Dictionary<string, DeviceConfig> wanted)
+    /// <summary>What was opened before one that cannot be is closed with the change.</summary>
+    private void OpenAdded(PreparedChange change)
     {
-        var added = new Dictionary<string, IPacketDevice>(StringComparer.Ordinal);
-        try
+        foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            foreach ((string port, DeviceConfig device) in wanted.Where(w => !_open.ContainsKey(w.Key)))
-            {
-                added.Add(port, DeviceFactory.Open(device, WorkerCount));
-            }
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
         }
-        catch
-        {
-            DisposeAll(added.Values);
-            throw;
-        }
-
-        return added;
     }
 
     /// <summary>Cannot fail. Returns the devices that are wanted no longer.</summary>
@@ -308,24 +386,26 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
-    /// <summary>Workers have processors of their own only where enough are left for the guests: a worker that may not move waits for
-    /// a guest that fills its processor while the other one idles (bench/README.md).</summary>
-    private bool IsRoomy(int cpus) => cpus > 2 * WorkerCount;
-
-    private void WaitForRound()
+    /// <returns>False when the workers are being ended meanwhile.</returns>
+    private bool WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
         for (int i = 0; i < _threads.Length; i++)
         {
             // An idle worker sleeps again after the round that it was woken for.
             var spin = default(SpinWait);
-            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null)
+            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null && !_stopped)
             {
                 _threads[i].WakeIfAsleep();
                 spin.SpinOnce(sleep1Threshold: -1);
             }
         }
+
+        return !_stopped;
     }
+
+    private Dictionary<string, IPacketDevice> OpenDevicesByName() =>
+        _open.ToDictionary(o => o.Key, o => o.Value.Device, StringComparer.Ordinal);
 
     private int? MtuOf(string port) =>
         _open.TryGetValue(port, out (DeviceConfig, IPacketDevice Device) o) ? MtuOf(o.Device) : null;
