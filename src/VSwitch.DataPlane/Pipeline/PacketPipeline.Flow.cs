@@ -12,8 +12,8 @@ namespace VSwitch.DataPlane.Pipeline;
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
     private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
-    private const int TrafficBytesBits = 22;
-    private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
+    private const int TrafficBytesBits = FlowEntry.TrafficBytesBits;
+    private const uint TrafficBytesMask = FlowEntry.TrafficBytesMask;
 
     /// <summary>Half of the packets or half of the bytes that fit were counted: one more frame always fits.</summary>
     private const uint CarryBits = (1u << (TrafficBytesBits - 1)) | (1u << 31);
@@ -384,6 +384,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         CountTraffic(p, entry, Direction(p));
+        if (p->Protocol == ParseStage.Tcp)
+        {
+            NoteTcpFlags(p, entry);
+        }
+
         if ((p->Flags & PacketFlags.Fragment) != 0)
         {
             RememberFragment(p, entry);

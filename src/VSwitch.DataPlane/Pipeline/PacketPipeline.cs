@@ -280,6 +280,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
 
         _counters.CountDrop(p->InPort, reason);
+        if (_rejects != null)
+        {
+            NoteReject(p, reason);
+        }
+
         _counters.LastDrops.Note(reason, _nowNs, p->InPort, p->Data, p->Length);
         NoteEnd(p, PacketVerdict.Dropped, reason);
         Free(p);

@@ -48,6 +48,7 @@ internal sealed class ApiServer : IDisposable
     public static void Map(IEndpointRouteBuilder app, SwitchControl control)
     {
         StatusEndpoints.Map(app, control);
+        FlowLogEndpoints.Map(app, control);
         PortEndpoints.Map(app, control);
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);

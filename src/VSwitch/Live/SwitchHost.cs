@@ -22,6 +22,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly SwitchShared _shared;
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
+    private readonly FlowLogService _flowLogs;
     private readonly int _portCapacity;
     private readonly int _processors;
     private NumberDirectory _numbers = new();
@@ -70,6 +71,7 @@ internal sealed class SwitchHost : IDisposable
             _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
+        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
         if (ownsProcess)
         {
             Placement.KeepOthersOff();
@@ -118,6 +120,9 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>The snapshot in force.</summary>
     public ForwardingSnapshot Snapshot => InForce.Snapshot;
+
+    /// <summary>How the flow logs fare.</summary>
+    public IReadOnlyList<FlowLogStatus> FlowLogs => _flowLogs.Status;
 
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
@@ -191,6 +196,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         _resting.Commit(Config, change.Config);
+        _flowLogs.Use(change.Config, change.Snapshot);
         _numbers = change.Numbers;
         Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
@@ -248,6 +254,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Workers.DropHeld();
+        _flowLogs.Dispose();
         CloseDevices();
         foreach (PollWaiter waiter in _waiters)
         {
