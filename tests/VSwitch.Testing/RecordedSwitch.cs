@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 
@@ -27,6 +28,8 @@ public sealed class RecordedSwitch : IDisposable
     private readonly List<FrameEnd> _ends = [];
     private readonly long[] _received;
     private readonly int[] _rooms;
+    private readonly (PacketWatcher, PacketMatch) _observer;
+    private uint _watchVersion;
 
     public RecordedSwitch(SwitchConfig config, int workers = 1, int smallBuffers = 1024)
     {
@@ -38,7 +41,9 @@ public sealed class RecordedSwitch : IDisposable
         _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, Devices);
         var options = new WorkerOptions { SmallBuffers = smallBuffers, LargeBuffers = 16, PortCapacity = 64 };
-        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, new Observer(this));
+        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey);
+        _observer = (new Observer(this), new PacketMatch { Verdict = PacketVerdict.Dropped });
+        Watch();
     }
 
     public SwitchConfig Config { get; private set; }
@@ -55,6 +60,10 @@ public sealed class RecordedSwitch : IDisposable
     public int PortOf(string port) => Array.IndexOf(Snapshot.PortNames, port);
 
     public int Held(string port) => Workers.HeldOf(PortOf(port));
+
+    /// <summary>From now on these look on, too, instead of those before them.</summary>
+    public void Watch(params (PacketWatcher, PacketMatch)[] watchers) =>
+        _shared.Watch = WatchSet.After(_shared.Watch, ref _watchVersion, [_observer, .. watchers]);
 
     /// <summary>A port takes so many frames, and then no more.</summary>
     public void Limit(string port, int frames)
@@ -177,14 +186,14 @@ public sealed class RecordedSwitch : IDisposable
         }
     }
 
-    private sealed unsafe class Observer(RecordedSwitch owner) : IDropObserver
+    private sealed class Observer(RecordedSwitch owner) : PacketWatcher
     {
-        public void OnDrop(PacketBuffer* packet)
+        protected override void See(int worker, in Sighting sighting)
         {
-            byte[] frame = new ReadOnlySpan<byte>(packet->Data, packet->Length).ToArray();
+            byte[] frame = sighting.ToArray();
             lock (owner._ends)
             {
-                owner._ends.Add(new FrameEnd(owner.Snapshot.PortNames[packet->InPort], packet->Reason, frame));
+                owner._ends.Add(new FrameEnd(owner.Snapshot.PortNames[sighting.Port], sighting.Reason, frame));
             }
         }
     }

@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 using VSwitch.Testing.Reference;
@@ -30,7 +31,8 @@ public sealed class SwitchUnderTest : IDisposable
         _shared = new SwitchShared(Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), 64, (0x1234_5678, 0x9ABC_DEF0));
         _shared.Publish(Snapshot, DevicesOf());
         var options = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 16, PortCapacity = 64 };
-        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey, _drops);
+        Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey);
+        _shared.Watch = WatchSet.Of((_drops, new PacketMatch { Verdict = PacketVerdict.Dropped }));
     }
 
     public ForwardingSnapshot Snapshot { get; private set; }
@@ -157,7 +159,7 @@ public sealed class SwitchUnderTest : IDisposable
         return devices;
     }
 
-    private sealed unsafe class DropLog : IDropObserver
+    private sealed class DropLog : PacketWatcher
     {
         private readonly List<(int Port, DropReason Reason)> _drops = [];
 
@@ -167,10 +169,10 @@ public sealed class SwitchUnderTest : IDisposable
 
         public List<DropReason> Of(int port) => [.. _drops.Where(drop => drop.Port == port).Select(drop => drop.Reason)];
 
-        public void OnDrop(PacketBuffer* packet)
+        protected override void See(int worker, in Sighting sighting)
         {
-            _drops.Add((packet->InPort, packet->Reason));
-            Frame = new ReadOnlySpan<byte>(packet->Data, packet->Length).ToArray();
+            _drops.Add((sighting.Port, sighting.Reason));
+            Frame = sighting.ToArray();
         }
     }
 }

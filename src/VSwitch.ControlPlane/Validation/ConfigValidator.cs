@@ -48,6 +48,7 @@ internal sealed partial class ConfigValidator
         ValidateInternet();
         ValidateElasticIps();
         ValidateDevices();
+        ValidateMirrors();
     }
 
     private void CollectNames()
@@ -63,6 +64,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
+        Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
         foreach (PrefixListConfig list in _config.PrefixLists)
         {
@@ -91,7 +93,7 @@ internal sealed partial class ConfigValidator
             }
             else if (!into.TryAdd(name(item), keep(item)))
             {
-                string where = first.TryGetValue(name(item), out SourcePosition p) ? $" (first at line {p.Line})" : "";
+                string where = first.TryGetValue(name(item), out SourcePosition p) ? _errors.Line(p, "first at ") : "";
                 _errors.Add(place(item), $"duplicate {what} name '{name(item)}'{where}; rename one");
             }
             else
@@ -191,7 +193,7 @@ internal sealed partial class ConfigValidator
                 }
                 else if (eni!.SourceDestCheck)
                 {
-                    _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}' (line {eni.Position.Line}) or choose another target");
+                    _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}'{_errors.Line(eni.Position)} or choose another target");
                 }
             }
             else if (route.Target is not ("internet" or "blackhole"))

@@ -34,4 +34,7 @@ public static class Quotas
         <= 8 => 4,
         _ => 8,
     };
+
+    /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
+    public const int Mirrors = 16;
 }

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 namespace VSwitch.DataPlane.Buffers;
 
 /// <summary>The descriptor of one frame: one cache line, directly before the frame's memory.
-/// A buffer in memory is: descriptor (64 bytes), scratch (64: the IPv6 key), headroom (64), frame.
+/// A buffer in memory is: descriptor (64 bytes), scratch (64: the IPv6 key), headroom (64), frame. From the scratch line's second
+/// half to the ten bytes before the frame, where devices put a virtio header, lies what a watched frame looked like as it came in
+/// (<see cref="Watching.ReceivedFrame"/>).
 /// One worker at a time owns a buffer; only a hand-over ring passes it on.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
 public unsafe struct PacketBuffer
@@ -16,6 +18,9 @@ public unsafe struct PacketBuffer
 
     /// <summary>From the descriptor to the scratch line.</summary>
     public const int ScratchOffsetBytes = 64;
+
+    /// <summary>From the descriptor to what was saved of a watched frame; the IPv6 key before it has 32 bytes.</summary>
+    public const int SavedOffsetBytes = 96;
 
     /// <summary>First byte of the frame (Ethernet destination).</summary>
     [FieldOffset(0)] public byte* Data;
@@ -57,14 +62,15 @@ public unsafe struct PacketBuffer
     /// <summary>What the parser found; see <see cref="PacketFlags"/>.</summary>
     [FieldOffset(44)] public PacketFlags Flags;
 
+    /// <summary>1 when what the pipeline changes in the frame was saved as it came in (<see cref="Watching.ReceivedFrame"/>),
+    /// because somebody watches. Cleared together with <see cref="Flags"/> when the buffer is rented.</summary>
+    [FieldOffset(45)] public byte IsSaved;
+
     /// <summary>Worker whose pool the buffer belongs to.</summary>
-    [FieldOffset(45)] public byte OwnerWorker;
+    [FieldOffset(46)] public byte OwnerWorker;
 
     /// <summary>1 for a buffer that takes a 64 KiB super-packet.</summary>
-    [FieldOffset(46)] public byte IsLarge;
-
-    /// <summary>Reason, once the verdict is a drop.</summary>
-    [FieldOffset(47)] public Pipeline.DropReason Reason;
+    [FieldOffset(47)] public byte IsLarge;
 
     /// <summary>Bytes that the frame's memory can take from <see cref="Data"/> at <see cref="DataOffsetBytes"/>.</summary>
     [FieldOffset(48)] public int CapacityBytes;

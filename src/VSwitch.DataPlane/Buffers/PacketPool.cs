@@ -76,7 +76,7 @@ public sealed unsafe class PacketPool : IDisposable
 
         PacketBuffer* p = _smallFree[--_smallFreeCount];
         p->Data = (byte*)p + PacketBuffer.DataOffsetBytes;
-        p->Flags = PacketFlags.None;
+        *(ushort*)&p->Flags = 0; // IsSaved lies beside it.
         p->Offload = default;
         return p;
     }
@@ -91,7 +91,7 @@ public sealed unsafe class PacketPool : IDisposable
 
         PacketBuffer* p = _largeFree[--_largeFreeCount];
         p->Data = (byte*)p + PacketBuffer.DataOffsetBytes;
-        p->Flags = PacketFlags.None;
+        *(ushort*)&p->Flags = 0; // IsSaved lies beside it.
         p->Offload = default;
         return p;
     }

@@ -2,6 +2,7 @@ using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Local;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 
 namespace VSwitch.DataPlane.Pipeline;
 
@@ -246,6 +247,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             _tracer.Note(PipelineStage.Verdict, "answered by the switch");
         }
 
+        NoteEnd(p, PacketVerdict.Answered);
         Free(p);
     }
 

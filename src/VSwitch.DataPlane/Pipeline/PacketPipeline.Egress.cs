@@ -58,6 +58,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         CountSent(packets, sent, port);
+        if (_watch != null)
+        {
+            NoteSent(packets, sent, port);
+        }
+
         int foreign = _pool.TakeBack(packets, sent);
         for (int i = 0; i < foreign; i++)
         {

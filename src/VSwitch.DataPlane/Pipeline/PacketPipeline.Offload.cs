@@ -2,6 +2,7 @@ using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Local;
+using VSwitch.DataPlane.Watching;
 
 namespace VSwitch.DataPlane.Pipeline;
 
@@ -89,6 +90,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 to->SentBytes += pieces[i]->Length;
             }
 
+            if (_watch != null)
+            {
+                NotePieces(pieces, taken, port, p->InPort);
+            }
+
             sent += taken;
             isRefused = taken < count;
         }
@@ -108,6 +114,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         to->Generated += sent - 1;
         _counters.Ports[p->InPort].Forwarded++;
+        NoteEnd(p, PacketVerdict.Forwarded, outPort: port);
         Free(p);
     }
 

@@ -5,6 +5,7 @@ using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Wire;
 
@@ -38,7 +39,6 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     private readonly WorkerCounters _counters;
     private readonly Connections _connections;
     private readonly Steering? _steering;
-    private readonly IDropObserver? _drops;
     private readonly DeniedFlows _denied;
     private readonly HugeMemory _lists;
     private readonly PacketBuffer** _live4;
@@ -63,17 +63,16 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     /// <param name="counters">The worker's counters.</param>
     /// <param name="steering">Ways to the other workers; null when there is one worker.</param>
     /// <param name="transmitQueue">The worker's queue on each device.</param>
-    /// <param name="drops">Sees each dropped frame; null in a switch at work.</param>
     /// <param name="tracer">Explains, or vanishes.</param>
     public PacketPipeline(
         SwitchShared shared, PacketPool pool, WorkerCounters counters, Steering? steering, int transmitQueue,
-        IDropObserver? drops, TTracer tracer)
+        TTracer tracer)
     {
         _shared = shared;
         _pool = pool;
         _counters = counters;
+        _meters = counters.Meters;
         _steering = steering;
-        _drops = drops;
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);
         _actions = _connections.Paths.Actions;
@@ -125,6 +124,10 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     {
         _counters.BurstCount++;
         _counters.BurstPackets += count;
+        if (_watch != null)
+        {
+            NoteReceived(packets, count, port);
+        }
 
         for (int i = 0; i < count; i += StageBurst)
         {
@@ -173,6 +176,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
 
         _egress.ClearTouched();
+        _watch?.EndBurst(_egress.TransmitQueue);
         _steering?.Publish();
     }
 
@@ -191,6 +195,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
     /// <summary>The generation first: what is made under it afterwards is made of this snapshot or a newer one.</summary>
     private void TakeConfiguration()
     {
+        _watch = _tracer.IsEnabled ? null : _shared.Watch;
         _generation = _shared.Generation;
         if (_shared.Snapshot != _snapshot)
         {
@@ -274,9 +279,9 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             _tracer.Note(PipelineStage.Verdict, $"dropped: {reason.Name()}. {reason.Sentence()}");
         }
 
-        p->Reason = reason;
         _counters.CountDrop(p->InPort, reason);
-        _drops?.OnDrop(p);
+        _counters.LastDrops.Note(reason, _nowNs, p->InPort, p->Data, p->Length);
+        NoteEnd(p, PacketVerdict.Dropped, reason);
         Free(p);
     }
 
@@ -288,6 +293,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             _tracer.Note(PipelineStage.Verdict, "consumed: the switch takes it and says nothing");
         }
 
+        NoteEnd(p, PacketVerdict.Consumed);
         Free(p);
     }
 
@@ -317,11 +323,4 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             _steering.GiveBack(p);
         }
     }
-}
-
-/// <summary>Sees every dropped frame, as it was received, with its reason in the descriptor.</summary>
-public unsafe interface IDropObserver
-{
-    /// <summary>Called before the buffer is freed; must not keep it.</summary>
-    void OnDrop(PacketBuffer* packet);
 }

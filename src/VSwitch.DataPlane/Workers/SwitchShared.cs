@@ -3,6 +3,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 
 namespace VSwitch.DataPlane.Workers;
 
@@ -13,11 +14,13 @@ public sealed class SwitchShared : IDisposable
     private ForwardingSnapshot _snapshot;
     private IPacketDevice?[] _devices;
     private uint _generation = 1;
+    private WatchSet? _watch;
 
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
     /// <param name="budget">Connections allowed.</param>
-    /// <param name="bucketCapacity">Token buckets at most.</param>
+    /// <param name="bucketCapacity">Token buckets, and meters, at most: behind the highest of any snapshot to come
+    /// (<see cref="ForwardingSnapshot.MeterEnd"/>).</param>
     /// <param name="secret">Key of the connection tables' hash; random for a switch, fixed for a replay.</param>
     public SwitchShared(ForwardingSnapshot snapshot, FlowBudget budget, int bucketCapacity, (ulong Low, ulong High) secret)
     {
@@ -37,13 +40,7 @@ public sealed class SwitchShared : IDisposable
         _devices = devices;
         _generation = generation;
         Budget = budget;
-        int buckets = 0;
-        foreach (BucketRate rate in snapshot.BucketRates)
-        {
-            buckets = Math.Max(buckets, rate.Bucket + 1);
-        }
-
-        Buckets = new TokenBuckets(buckets);
+        Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
     }
 
@@ -55,6 +52,13 @@ public sealed class SwitchShared : IDisposable
 
     /// <summary>Actions of another generation are looked at again before they are used.</summary>
     public uint Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Who looks at packets; null while nobody does. Workers take it up with their next burst.</summary>
+    public WatchSet? Watch
+    {
+        get => Volatile.Read(ref _watch);
+        set => Volatile.Write(ref _watch, value);
+    }
 
     /// <summary>Connections allowed.</summary>
     public FlowBudget Budget { get; }

@@ -26,7 +26,7 @@ public sealed unsafe class Worker : IDisposable
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
     internal Worker(
         int index, SwitchShared shared, WorkerOptions options, int exchangeRoom, Steering? steering, SpscRing?[] from,
-        SpscRing?[] home, IDropObserver? drops)
+        SpscRing?[] home)
     {
         Index = index;
         Queues = new DeviceQueues(index, from.Length);
@@ -35,8 +35,8 @@ public sealed unsafe class Worker : IDisposable
         _home = home;
         Steering = steering;
         Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
-        Counters = new WorkerCounters(options.PortCapacity);
-        Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, drops, default);
+        Counters = new WorkerCounters(options.PortCapacity, shared.Buckets.Capacity);
+        Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
         _packets = (PacketBuffer**)_list.Address;
         Burst = options.Burst;
@@ -165,11 +165,15 @@ public sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>Counts a frame that cannot enter the corridor, with its reason (replay: link type, or larger than any buffer).</summary>
-    public void Refuse(int port, int bytes, DropReason reason)
+    public void Refuse(int port, ReadOnlySpan<byte> frame, DropReason reason, long nowNs)
     {
         Counters.Ports[port].ReceivedPackets++;
-        Counters.Ports[port].ReceivedBytes += bytes;
+        Counters.Ports[port].ReceivedBytes += frame.Length;
         Counters.CountDrop(port, reason);
+        fixed (byte* bytes = frame)
+        {
+            Counters.LastDrops.Note(reason, nowNs, port, bytes, frame.Length);
+        }
     }
 
     /// <summary>Handles what other workers handed over, without asking any device (replay).</summary>

@@ -41,6 +41,15 @@ public abstract class CaptureReader : IDisposable
     /// <summary>Bytes taken so far.</summary>
     public long Offset { get; private set; }
 
+    /// <summary>Bytes up to which every record or block was taken whole: a copy of the stream may end there.</summary>
+    public long WholeBytes => _itemOffset;
+
+    /// <summary>Packets that pcapng's interface statistics say were lost so far.</summary>
+    public virtual long LostCount => 0;
+
+    /// <summary>Name of an interface of the section at hand; empty where none is told.</summary>
+    public virtual string InterfaceName(int interfaceId) => "";
+
     /// <summary>Opens a file, or standard input for "-".</summary>
     /// <exception cref="IOException">The file cannot be opened or is no capture; the message is for the user.</exception>
     public static CaptureReader Open(string path) =>

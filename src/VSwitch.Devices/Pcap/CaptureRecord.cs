@@ -21,6 +21,15 @@ public readonly ref struct CaptureRecord
     /// <summary>pcapng interface number within its section; 0 in pcap.</summary>
     public int InterfaceId { get; init; }
 
+    /// <summary>pcapng comment, UTF-8; empty when there is none.</summary>
+    public ReadOnlySpan<byte> Comment { get; init; }
+
+    /// <summary>Which way the frame went, as pcapng may tell.</summary>
+    public CaptureDirection Direction { get; init; }
+
+    /// <summary>Packets of the interface that were lost since the one before, as pcapng may tell.</summary>
+    public long LostBefore { get; init; }
+
     /// <summary>Whether the capture kept only the frame's beginning (snap length).</summary>
     public bool IsCut => Bytes.Length < OriginalLength;
 }

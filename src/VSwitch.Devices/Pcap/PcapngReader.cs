@@ -14,6 +14,7 @@ internal sealed class PcapngReader : CaptureReader
     private const uint InterfaceBlock = 1;
     private const uint ObsoletePacketBlock = 2;
     private const uint SimplePacketBlock = 3;
+    private const uint StatisticsBlock = 5;
     private const uint EnhancedPacketBlock = 6;
     private const int BlockHeaderBytes = 8;
     private const int TrailerBytes = 4;
@@ -22,9 +23,18 @@ internal sealed class PcapngReader : CaptureReader
     private const int PacketHeaderBytes = 20;
     private const int MajorVersion = 1;
     private const int OptionEnd = 0;
+    private const int OptionComment = 1;
+    private const int OptionInterfaceName = 2;
+    private const int OptionPacketFlags = 2;
+    private const int OptionPacketsLost = 4;
+    private const int OptionInterfaceDrops = 5;
+    private const int OptionSystemDrops = 7;
     private const int OptionTimeResolution = 9;
     private const int OptionTimeOffset = 14;
     private const byte Microseconds = 6;
+
+    /// <summary>Statistics of any use are shorter; longer ones are passed over.</summary>
+    private const int MaxStatisticsBytes = 1 << 16;
 
     /// <summary>Largest block that is read as a whole (Wireshark's limit); others may be of any length.</summary>
     private const int MaxBlockBytes = 16 << 20;
@@ -32,6 +42,9 @@ internal sealed class PcapngReader : CaptureReader
     /// <summary>Interfaces of a section that are believed.</summary>
     private const int MaxInterfaceCount = 1 << 16;
     private readonly List<PcapngInterface> _interfaces = [];
+    private readonly List<string> _names = [];
+    private readonly List<long> _lost = [];
+    private long _lostInEarlierSections;
     private bool _isBigEndian;
     private long _lastTimestampNs;
 
@@ -39,6 +52,10 @@ internal sealed class PcapngReader : CaptureReader
         : base(name, pipe, buffer, isComplete)
     {
     }
+
+    public override long LostCount => _lostInEarlierSections + _lost.Sum();
+
+    public override string InterfaceName(int interfaceId) => _names[interfaceId];
 
     public override bool TryReadNext(out CaptureRecord record)
     {
@@ -50,6 +67,7 @@ internal sealed class PcapngReader : CaptureReader
                 EnhancedPacketBlock or ObsoletePacketBlock => TryReadPacket(body, type == ObsoletePacketBlock, out record),
                 SimplePacketBlock => TryReadSimple(body, out record),
                 InterfaceBlock => AddInterface(body),
+                StatisticsBlock => NoteStatistics(body),
                 _ => false,
             };
             if (isRecord)
@@ -84,7 +102,8 @@ internal sealed class PcapngReader : CaptureReader
             return Fail($"a block of type {type:x} claims {length} bytes; the file is damaged here");
         }
 
-        bool isKnown = type is InterfaceBlock or EnhancedPacketBlock or ObsoletePacketBlock or SimplePacketBlock;
+        bool isKnown = type is InterfaceBlock or EnhancedPacketBlock or ObsoletePacketBlock or SimplePacketBlock ||
+            (type == StatisticsBlock && length <= MaxStatisticsBytes);
         return isKnown ? TryTakeBody(type, length, BlockHeaderBytes, out body) : TrySkipBody(type, length);
     }
 
@@ -121,7 +140,10 @@ internal sealed class PcapngReader : CaptureReader
             return Fail($"pcapng version {major} is unknown; expected {MajorVersion}");
         }
 
+        _lostInEarlierSections += _lost.Sum();
         _interfaces.Clear();
+        _names.Clear();
+        _lost.Clear();
         ReadOnlySpan<byte> options = body[12..];
         while (TryReadOption(ref options, out _, out _))
         {
@@ -178,12 +200,17 @@ internal sealed class PcapngReader : CaptureReader
 
         byte resolution = Microseconds;
         long offsetSeconds = 0;
+        string name = "";
         ReadOnlySpan<byte> options = body[8..];
         while (TryReadOption(ref options, out int code, out ReadOnlySpan<byte> value))
         {
             if (code == OptionTimeResolution && value.Length >= 1)
             {
                 resolution = value[0];
+            }
+            else if (code == OptionInterfaceName)
+            {
+                name = System.Text.Encoding.UTF8.GetString(value);
             }
             else if (code == OptionTimeOffset && value.Length >= 8)
             {
@@ -193,11 +220,46 @@ internal sealed class PcapngReader : CaptureReader
         }
 
         _interfaces.Add(new PcapngInterface(U16(body), U32(body[4..]), resolution, offsetSeconds));
+        _names.Add(name);
+        _lost.Add(0);
         return false;
     }
 
+    /// <summary>Takes note of what was lost at an interface: it counts from the section's beginning.</summary>
+    /// <returns>False: it is no record.</returns>
+    private bool NoteStatistics(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < 12 || U32(body) >= (uint)_interfaces.Count)
+        {
+            return false;
+        }
+
+        long lost = 0;
+        ReadOnlySpan<byte> options = body[12..];
+        while (TryPeekOption(ref options, out int code, out ReadOnlySpan<byte> value))
+        {
+            lost += code is OptionInterfaceDrops or OptionSystemDrops ? Number(value) : 0;
+        }
+
+        _lost[(int)U32(body)] = lost;
+        return false;
+    }
+
+    /// <summary>A number of 64 bits; 0 when it is none.</summary>
+    private long Number(ReadOnlySpan<byte> value) => value.Length != 8 ? 0
+        : _isBigEndian ? BinaryPrimitives.ReadInt64BigEndian(value) : BinaryPrimitives.ReadInt64LittleEndian(value);
+
+    /// <summary>Takes the next option off where damage only means that there is none: a packet is not worse for its options.</summary>
+    private bool TryPeekOption(scoped ref ReadOnlySpan<byte> options, out int code, out ReadOnlySpan<byte> value)
+    {
+        bool isWhole = options.Length >= 4 && 4 + ((U16(options[2..]) + 3) & ~3) <= options.Length;
+        code = OptionEnd;
+        value = default;
+        return isWhole && TryReadOption(ref options, out code, out value);
+    }
+
     /// <summary>Takes the next option off; false at the last, and with an error when it reaches beyond its block.</summary>
-    private bool TryReadOption(ref ReadOnlySpan<byte> options, out int code, out ReadOnlySpan<byte> value)
+    private bool TryReadOption(scoped ref ReadOnlySpan<byte> options, out int code, out ReadOnlySpan<byte> value)
     {
         code = OptionEnd;
         value = default;
@@ -244,6 +306,17 @@ internal sealed class PcapngReader : CaptureReader
             return false;
         }
 
+        ReadOnlySpan<byte> comment = default;
+        uint flags = 0;
+        long lostBefore = 0;
+        ReadOnlySpan<byte> options = body[Math.Min(body.Length, PacketHeaderBytes + (int)((captured + 3) & ~3u))..];
+        while (!isObsolete && TryPeekOption(ref options, out int code, out ReadOnlySpan<byte> value))
+        {
+            comment = code == OptionComment && comment.IsEmpty ? value : comment;
+            flags = code == OptionPacketFlags && value.Length == 4 ? U32(value) : flags;
+            lostBefore = code == OptionPacketsLost ? Number(value) : lostBefore;
+        }
+
         PcapngInterface from = _interfaces[(int)id];
         _lastTimestampNs = from.ToNanoseconds(((ulong)U32(body[4..]) << 32) | U32(body[8..]));
         record = new CaptureRecord
@@ -253,6 +326,9 @@ internal sealed class PcapngReader : CaptureReader
             OriginalLength = U32(body[16..]),
             LinkType = from.LinkType,
             InterfaceId = (int)id,
+            Comment = comment,
+            Direction = (flags & 3) is uint direction and <= 2 ? (CaptureDirection)direction : CaptureDirection.Unknown,
+            LostBefore = lostBefore,
         };
         return true;
     }

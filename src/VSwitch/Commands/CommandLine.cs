@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Commands;
@@ -15,6 +16,9 @@ internal static class CommandLine
     public const int Interrupted = 130;
 
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "say more, stack traces of our own errors too", Recursive = true };
+
+    /// <summary>True when the user asks for more words.</summary>
+    public static bool IsVerbose(ParseResult parsed) => parsed.GetValue(Verbose);
 
     /// <summary>Parses and runs; no stack trace reaches the user unless asked for.</summary>
     public static int Invoke(RootCommand root, string[] args)
@@ -37,7 +41,7 @@ internal static class CommandLine
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception e) when (e is IOException or DeviceException or UnauthorizedAccessException or ArgumentException
-            or InsufficientMemoryException)
+            or InsufficientMemoryException or StateException)
         {
             Console.Error.WriteLine($"vswitch: {(parsed.GetValue(Verbose) ? e.ToString() : e.Message)}");
             return e is ArgumentException ? WrongUsage : Failed;

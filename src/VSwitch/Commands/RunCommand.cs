@@ -1,8 +1,13 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
-using VSwitch.Devices.Linux;
+using VSwitch.ControlPlane.State;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Live;
+using VSwitch.Messages;
+using VSwitch.Watching;
 
 namespace VSwitch.Commands;
 
@@ -12,26 +17,57 @@ internal static class RunCommand
     /// <summary>Begins the line that says that all devices are open and the workers run; a lab waits for it.</summary>
     public const string ReadyMark = "vswitch: running";
 
+    private sealed record Settings(string? Config, string? State, int? Workers, bool Json, string? Api, string? TokenFile);
+
     public static Command Create()
     {
-        Argument<string> config = CommandLine.ConfigArgument();
+        var config = new Argument<string?>("CONFIG")
+        {
+            Description = "the configuration file (YAML or JSON); not needed where --state has a state",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var state = new Option<string?>("--state")
+        {
+            Description = "keep every change in the folder DIR, where it survives a restart and a power cut. Without a state there, CONFIG becomes " +
+                "its first revision; else the state is in force, and CONFIG waits for SIGHUP or vswitch apply",
+            HelpName = "DIR",
+        };
         var workers = new Option<int?>("--workers") { Description = "worker threads; default: the configuration's, else one a processor" };
         Option<bool> json = CommandLine.JsonOption();
-        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; SIGHUP applies the changed configuration.\n\nExample: vswitch run lab.yaml") { config, workers, json };
-        command.SetAction(parsed => Run(parsed.GetValue(config)!, parsed.GetValue(workers), parsed.GetValue(json)));
+        var logJson = new Option<bool>("--log-json") { Description = "messages on standard error as JSON lines" };
+        var api = new ApiOptions();
+        var command = new Command("run", "Run the switch until SIGINT or SIGTERM; SIGHUP applies the changed configuration. " +
+            "Meanwhile show, apply, capture and top ask its API; --api none runs without one.\n\n" +
+            "Example: vswitch run lab.yaml --state /var/lib/vswitch --api unix:/tmp/lab.sock") { config, state, workers, json, logJson };
+        api.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            using ILoggerFactory logs = ErrorStreamLog.Create(CommandLine.IsVerbose(parsed), parsed.GetValue(logJson));
+            return Run(
+                new Settings(
+                    parsed.GetValue(config), parsed.GetValue(state), parsed.GetValue(workers), parsed.GetValue(json), api.AddressOf(parsed), api.TokenFileOf(parsed)),
+                logs);
+        });
         return command;
     }
 
-    private static int Run(string path, int? workers, bool json)
+    private static int Run(Settings settings, ILoggerFactory logs)
     {
-        if (CommandLine.ReadConfig(path) is not SwitchConfig config)
+        if (settings.Workers is < 1 or > 64)
         {
-            return CommandLine.WrongUsage;
+            throw new ArgumentException($"--workers {settings.Workers}: from 1 to 64");
         }
 
-        if (workers is < 1 or > 64)
+        ILogger log = logs.CreateLogger(RunMessages.Category);
+        using StateStore? store = settings.State == null ? null : StateStore.Open(new StateFolder(settings.State), TimeProvider.System);
+        foreach (string finding in store?.Findings ?? [])
         {
-            throw new ArgumentException($"--workers {workers}: from 1 to 64");
+            log.StateFinding(finding);
+        }
+
+        if (StartingConfig.Choose(store, settings.Config, CommandLine.ReadConfig) is not StartingConfig starting)
+        {
+            return CommandLine.WrongUsage;
         }
 
         // All signals are caught before the first device appears, so that none finds its default action.
@@ -40,17 +76,22 @@ internal static class RunCommand
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
-        using var host = new SwitchHost(config, workers);
-        foreach ((string port, DataPlane.Devices.IPacketDevice device) in host.Devices)
+        using ApiListener? listener = Listen(settings, logs.CreateLogger("VSwitch.Api"));
+        using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true);
+        var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
+        using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
+        SayWhatRuns(log, control, listener);
+        WatchMirrors(log, host);
+        if (starting.Note != null)
         {
-            string offload = device.Capabilities.Offload ? ", offload" : "";
-            Console.Error.WriteLine($"vswitch: port {port} on {device.Name}, {device.Capabilities.QueueCount} queues{offload}");
+            log.FileWaits(starting.Note);
         }
 
-        Console.Error.WriteLine($"{ReadyMark}, {host.WorkerCount} workers; end with Ctrl-C, apply changes with SIGHUP");
-        Wait(host, path, stop, reload);
+        log.Running(host.WorkerCount);
+        Wait(control, settings.Config, log, stop, reload);
+        server?.Stop();
         host.Dispose();
-        if (json)
+        if (settings.Json)
         {
             CommandLine.WriteJson(HostSummary.ToJson(host));
         }
@@ -61,11 +102,94 @@ internal static class RunCommand
 
         if (host.Failure is Exception failure)
         {
-            Console.Error.WriteLine($"vswitch: a worker failed, which is an error of ours: {failure.Message}");
+            log.WorkerFailed(failure.Message);
             return CommandLine.Failed;
         }
 
         return CommandLine.Done;
+    }
+
+    /// <summary>The API's socket, before any device is opened. Where the user says where it is to be, a failure ends the command; the usual
+    /// place may belong to another switch, and this one then runs without.</summary>
+    private static ApiListener? Listen(Settings settings, ILogger log)
+    {
+        if (settings.Api != null)
+        {
+            return settings.Api == ApiAddress.None ? null : ApiListener.Open(ApiAddress.Parse(settings.Api), settings.TokenFile);
+        }
+
+        if (settings.TokenFile != null)
+        {
+            throw new ArgumentException("--token-file goes with --api http://127.0.0.1:PORT");
+        }
+
+        if (ApiAddress.Default() is not ApiAddress usual)
+        {
+            log.NoApi("XDG_RUNTIME_DIR is not set; give it a place with --api unix:PATH, or say --api none");
+            return null;
+        }
+
+        try
+        {
+            return ApiListener.Open(usual, tokenFile: null);
+        }
+        catch (IOException e)
+        {
+            log.NoApi(e.Message);
+            return null;
+        }
+    }
+
+    private static void SayWhatRuns(ILogger log, SwitchControl control, ApiListener? listener)
+    {
+        SwitchHost host = control.Host;
+        foreach ((string port, IPacketDevice device) in host.Devices)
+        {
+            log.PortOpened(port, device.Name, device.Capabilities.QueueCount, device.Capabilities.Offload ? ", offload" : "");
+        }
+
+        WorkerPlacement placement = host.Placement;
+        if (placement.IsPinned)
+        {
+            log.WorkersPinned(
+                string.Join(',', placement.Allowed.Take(placement.WorkerCount)), string.Join(',', placement.ForOthers));
+        }
+        else
+        {
+            log.WorkersShare(placement.WorkerCount, string.Join(',', placement.Allowed));
+        }
+
+        if (listener != null)
+        {
+            log.ApiAt(listener.Address.ToString());
+        }
+
+        if (control.Ledger.Store is StateStore store)
+        {
+            log.StateIn(store.Folder, control.Revision);
+        }
+    }
+
+    /// <summary>A mirror that cannot write says so, and goes on trying.</summary>
+    private static void WatchMirrors(ILogger log, SwitchHost host)
+    {
+        host.Mirrors.ProblemChanged += (mirror, problem) => SayMirror(log, mirror, problem);
+        foreach (MirrorReading mirror in host.Mirrors.Readings.Where(m => m.Problem != null))
+        {
+            SayMirror(log, mirror.Config.Name, mirror.Problem);
+        }
+    }
+
+    private static void SayMirror(ILogger log, string mirror, string? problem)
+    {
+        if (problem == null)
+        {
+            log.MirrorWorks(mirror);
+        }
+        else
+        {
+            log.MirrorStopped(mirror, problem);
+        }
     }
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, EventWaitHandle raised) =>
@@ -76,11 +200,11 @@ internal static class RunCommand
         });
 
     /// <summary>Until a signal to end, or until a worker fails; a signal to reload is carried out here, one at a time.</summary>
-    private static void Wait(SwitchHost host, string path, WaitHandle stop, WaitHandle reload)
+    private static void Wait(SwitchControl control, string? path, ILogger log, WaitHandle stop, WaitHandle reload)
     {
         const int LookMs = 500;
         WaitHandle[] signals = [stop, reload];
-        while (host.Failure == null)
+        while (control.Host.Failure == null)
         {
             int signal = WaitHandle.WaitAny(signals, LookMs);
             if (signal == 0)
@@ -90,27 +214,39 @@ internal static class RunCommand
 
             if (signal == 1)
             {
-                Reload(host, path);
+                Reload(control, path, log);
             }
         }
     }
 
-    private static void Reload(SwitchHost host, string path)
+    private static void Reload(SwitchControl control, string? path, ILogger log)
     {
+        if (path == null)
+        {
+            log.ReloadRefused("SIGHUP applies the CONFIG that run was started with, and there was none: use vswitch apply");
+            return;
+        }
+
         if (CommandLine.ReadConfig(path) is not SwitchConfig config)
         {
-            Console.Error.WriteLine("vswitch: the changed configuration has errors; nothing was changed");
+            log.ReloadNotRead();
             return;
         }
 
         try
         {
-            host.Apply(config);
-            Console.Error.WriteLine("vswitch: the changed configuration is in force");
+            if (control.Apply(config, ChangeOrigin.Sighup).Changed)
+            {
+                log.Reloaded();
+            }
+            else
+            {
+                log.ReloadedSame();
+            }
         }
-        catch (Exception e) when (e is DeviceException or IOException or InvalidOperationException)
+        catch (ChangeRefusedException e)
         {
-            Console.Error.WriteLine($"vswitch: {e.Message}; nothing was changed");
+            log.ReloadRefused(e.Message);
         }
     }
 }

@@ -10,16 +10,13 @@ internal static class HostSummary
 {
     public static object ToJson(SwitchHost host)
     {
-        var ports = new Dictionary<string, (PortCounters Counters, int Held, SortedDictionary<string, long> Drops)>(
-            StringComparer.Ordinal);
+        var ports = new Dictionary<string, PortReading>(StringComparer.Ordinal);
         var drops = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach ((string name, int port) in Ports(host))
+        foreach (PortReading port in PortReading.All(host, host.InForce))
         {
-            var own = new SortedDictionary<string, long>(StringComparer.Ordinal);
-            ports[name] = (host.Workers.Sum(port), host.Workers.HeldOf(port), own);
-            foreach ((DropReason reason, long count) in Drops(host, port))
+            ports[port.Name] = port;
+            foreach ((DropReason reason, long count) in port.Drops)
             {
-                own[reason.Name()] = count;
                 drops[reason.Name()] = drops.GetValueOrDefault(reason.Name()) + count;
             }
         }
@@ -38,7 +35,7 @@ internal static class HostSummary
                 p.Value.Counters.Generated,
                 p.Value.Counters.ReceivedBytes,
                 p.Value.Counters.SentBytes,
-                p.Value.Drops,
+                Drops = p.Value.DropsByName(),
             }),
             Drops = drops,
             Connections = host.Workers.ConnectionCount,
@@ -56,31 +53,15 @@ internal static class HostSummary
     {
         Table table = new Table().Border(TableBorder.Rounded)
             .AddColumns("port", "received", "forwarded", "answered", "consumed", "dropped", "held", "sent", "drop reasons");
-        foreach ((string name, int port) in Ports(host))
+        foreach (PortReading port in PortReading.All(host, host.InForce))
         {
-            PortCounters c = host.Workers.Sum(port);
-            string reasons = string.Join(", ", Drops(host, port).Select(d => $"{d.Reason.Name()} {d.Count}"));
-            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, host.Workers.HeldOf(port), c.SentPackets }
+            PortCounters c = port.Counters;
+            string reasons = string.Join(", ", port.Drops.Select(d => $"{d.Reason.Name()} {d.Count}"));
+            string[] numbers = [.. new[] { c.ReceivedPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, port.Held, c.SentPackets }
                 .Select(n => n.ToString(CultureInfo.InvariantCulture))];
-            table.AddRow([Markup.Escape(name), .. numbers, reasons]);
+            table.AddRow([Markup.Escape(port.Name), .. numbers, reasons]);
         }
 
         AnsiConsole.Write(table);
-    }
-
-    private static IEnumerable<(string Name, int Port)> Ports(SwitchHost host) =>
-        host.Snapshot.PortNames.Select((name, port) => (name, port))
-            .Where(p => p.port != 0 || host.Config.Internet != null);
-
-    private static IEnumerable<(DropReason Reason, long Count)> Drops(SwitchHost host, int port)
-    {
-        foreach (DropReason reason in DropReasons.All.ToArray())
-        {
-            long count = host.Workers.SumDrops(port, reason);
-            if (count > 0)
-            {
-                yield return (reason, count);
-            }
-        }
     }
 }

@@ -4,13 +4,14 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.Live;
 
 /// <summary>A pipeline of its own, the same code as a worker's, for questions: what would become of this packet, with these
 /// connections, under this snapshot? Nothing that happens here is seen by the switch at work.</summary>
-internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
+internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable
     where TTracer : struct, IPipelineTracer
 {
     private readonly SwitchShared _shared;
@@ -18,7 +19,7 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
     private readonly WorkerCounters _counters;
     private readonly PacketPipeline<TTracer> _pipeline;
     private readonly Sink _sink;
-    private DropReason _dropped;
+    private readonly DropWatcher _drops = new();
 
     /// <summary>Makes the shadow of a switch.</summary>
     /// <param name="live">What the workers of that switch share.</param>
@@ -33,8 +34,9 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
         var devices = new IPacketDevice?[ports];
         Array.Fill(devices, _sink);
         _shared = live.Fork(snapshot, devices, connections, nowNs / 1_000_000);
-        _counters = new WorkerCounters(ports);
-        _pipeline = new PacketPipeline<TTracer>(_shared, _pool, _counters, steering: null, transmitQueue: 0, this, tracer);
+        _shared.Watch = WatchSet.Of((_drops, new PacketMatch { Verdict = PacketVerdict.Dropped }));
+        _counters = new WorkerCounters(ports, _shared.Buckets.Capacity);
+        _pipeline = new PacketPipeline<TTracer>(_shared, _pool, _counters, steering: null, transmitQueue: 0, tracer);
     }
 
     /// <summary>Puts a live connection in.</summary>
@@ -57,29 +59,18 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
     /// <exception cref="ArgumentException">The frame is larger than any buffer.</exception>
     public ShadowOutcome Send(ReadOnlySpan<byte> frame, int port, long nowNs)
     {
+        DropHeld();
         PacketBuffer* p = Rent(frame);
-        (_dropped, _sink.OutPort) = (DropReason.None, -1);
+        (_drops.Reason, _sink.OutPort) = (DropReason.None, -1);
         _pipeline.Begin(nowNs, int.MaxValue);
         long removed = _counters.FlowsRemoved;
         _pipeline.Process(&p, 1, port);
         _pipeline.Flush();
-        return new ShadowOutcome(_dropped, _sink.OutPort, _pipeline.HeldCount > 0, _counters.FlowsRemoved != removed);
+        return new ShadowOutcome(_drops.Reason, _sink.OutPort, _pipeline.HeldCount > 0, _counters.FlowsRemoved != removed);
     }
 
-    /// <summary>Forgets all connections, and the packet that is held.</summary>
-    public void Clear()
-    {
-        while (_pipeline.HeldCount > 0)
-        {
-            _pipeline.DropOldestHeld();
-        }
-
-        _pipeline.Flush();
-        _pipeline.Connections.Clear();
-    }
-
-    /// <inheritdoc/>
-    public void OnDrop(PacketBuffer* packet) => _dropped = packet->Reason;
+    /// <summary>Forgets all connections.</summary>
+    public void Clear() => _pipeline.Connections.Clear();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -88,6 +79,16 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
         _pool.Dispose();
         _counters.Dispose();
         _shared.Dispose();
+    }
+
+    /// <summary>A packet that waits belongs to the question before: that it would not wait for ever is no part of the answer.</summary>
+    private void DropHeld()
+    {
+        if (_pipeline.HeldCount > 0)
+        {
+            _pipeline.DropOldestHeld();
+            _pipeline.Flush();
+        }
     }
 
     private PacketBuffer* Rent(ReadOnlySpan<byte> frame)
@@ -101,6 +102,14 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable, IDropObserver
         frame.CopyTo(new Span<byte>(p->Data, p->CapacityBytes));
         p->Length = frame.Length;
         return p;
+    }
+
+    /// <summary>Notes why a packet was dropped. An explanation, which nobody watches, says it itself.</summary>
+    private sealed class DropWatcher : PacketWatcher
+    {
+        public DropReason Reason { get; set; }
+
+        protected override void See(int worker, in Sighting sighting) => Reason = sighting.Reason;
     }
 
     /// <summary>The one device of all ports: takes everything, and notes where the packet that was sent in went.</summary>

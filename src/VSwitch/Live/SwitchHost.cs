@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Linux;
+using VSwitch.Watching;
 
 namespace VSwitch.Live;
 
@@ -14,7 +15,7 @@ namespace VSwitch.Live;
 internal sealed class SwitchHost : IDisposable
 {
     private const int SparePorts = 1024;
-    private const int SpareBuckets = 4096;
+    private const int SpareEips = 16384;
     private const int LargestLease = 256;
     private readonly RestingNumbers _resting;
     private readonly Dictionary<string, (DeviceConfig Config, IPacketDevice Device)> _open = new(StringComparer.Ordinal);
@@ -22,25 +23,30 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly int _portCapacity;
+    private readonly int _processors;
     private NumberDirectory _numbers = new();
+    private PolicyInForce _inForce;
     private volatile bool _stopped;
 
     /// <summary>Opens the devices and starts the workers.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="workers">Worker threads; null = as configured, else one a processor.</param>
     /// <param name="time">Says how long numbers have rested; null = the system's.</param>
+    /// <param name="ownsProcess">True for <c>vswitch run</c>: the process's other threads keep off the workers' processors.</param>
     /// <exception cref="DeviceException">A device cannot be opened; nothing stays open.</exception>
-    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null)
+    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null, bool ownsProcess = false)
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
-        Config = config;
+        _processors = cpus.Length;
+        WorkerCount = workers ?? config.Switch.Workers ?? _processors;
+        Placement = new WorkerPlacement(WorkerCount, cpus);
+        StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
         try
         {
             OpenDevices(config);
-            Snapshot = SnapshotCompiler.Compile(config, _numbers, MtuOf);
+            _inForce = new PolicyInForce(config, SnapshotCompiler.Compile(config, _numbers, MtuOf), OpenDevicesByName());
         }
         catch
         {
@@ -52,23 +58,31 @@ internal sealed class SwitchHost : IDisposable
         RandomNumberGenerator.Fill(secret);
         _shared = new SwitchShared(
             Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, LeaseOf(config)),
-            _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
+            Eip.OutMeterOf(_numbers.EipCount + SpareEips), (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, drops: null);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
         {
-            int cpu = cpus[i % cpus.Length];
-            _threads[i] = new WorkerThread(
-                Workers.Workers[i], _threads, _waiters[i], IsRoomy(cpus.Length) ? () => CpuAffinity.Pin(cpu) : null);
+            int? cpu = Placement.ProcessorOf(i);
+            _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
+        if (ownsProcess)
+        {
+            Placement.KeepOthersOff();
+        }
+
+        Watch = new WatchControl(_shared, () => Snapshot, WaitForRound);
         foreach (WorkerThread thread in _threads)
         {
             thread.Start();
         }
+
+        Mirrors = new MirrorSet(this);
+        Mirrors.Use(config.Mirrors);
     }
 
     /// <summary>No worker keeps so much of a small capacity that another one goes without.</summary>
@@ -78,24 +92,43 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Worker threads.</summary>
     public int WorkerCount { get; }
 
+    /// <summary>Where they run.</summary>
+    public WorkerPlacement Placement { get; }
+
     /// <summary>The workers, for their counters.</summary>
     public WorkerSet Workers { get; }
 
+    /// <summary>Who looks at packets.</summary>
+    public WatchControl Watch { get; }
+
+    /// <summary>The mirrors at work.</summary>
+    public MirrorSet Mirrors { get; }
+
+    /// <summary>Ports that can ever exist.</summary>
+    public int PortCapacity => _portCapacity;
+
+    /// <summary>When it started.</summary>
+    public DateTime StartedAt { get; }
+
+    /// <summary>The configuration and the snapshot in force, one reference: who reads both reads it once.</summary>
+    public PolicyInForce InForce => Volatile.Read(ref _inForce);
+
     /// <summary>The configuration in force.</summary>
-    public SwitchConfig Config { get; private set; }
+    public SwitchConfig Config => InForce.Config;
 
     /// <summary>The snapshot in force.</summary>
-    public ForwardingSnapshot Snapshot { get; private set; }
+    public ForwardingSnapshot Snapshot => InForce.Snapshot;
 
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
 
     /// <summary>Open devices by port name.</summary>
-    public IEnumerable<(string Port, IPacketDevice Device)> Devices => _open.Select(o => (o.Key, o.Value.Device));
+    public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
     public void Apply(SwitchConfig config)
     {
         using PreparedChange change = Prepare(config);
@@ -104,26 +137,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Does all of a change that may fail, and none that a packet sees: checks, compiles, opens new devices. Devices that
     /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">A new device cannot be opened.</exception>
+    /// <exception cref="IOException">A capture file of a new device cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or EIPs than the switch was started for, or changes what
+    /// cannot change while it runs.</exception>
     public PreparedChange Prepare(SwitchConfig config)
     {
-        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
-        RequireUnchangedDevices(wanted);
-        NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
-        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
-        RequireCapacity(snapshot);
-
-        Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
-        var change = new PreparedChange(config, numbers, freeBuckets, wanted, added) { Snapshot = snapshot };
+        PreparedChange change = Rehearse(config);
         try
         {
-            if (added.Count > 0)
+            OpenAdded(change);
+            if (change.Added.Count > 0)
             {
                 // Once more, now that the MTUs of the new devices are known.
-                change.Snapshot = SnapshotCompiler.Compile(config, numbers, port =>
-                    added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+                change.Snapshot = SnapshotCompiler.Compile(config, change.Numbers, port =>
+                    change.Added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
                 RequireCapacity(change.Snapshot);
             }
 
@@ -136,18 +164,35 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>The part of <see cref="Prepare"/> that touches nothing outside this process: checks and compiles, and leaves new devices
+    /// closed, so that their MTU is the usual one. The result is for looking at, not for <see cref="Commit"/>.</summary>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
+    public PreparedChange Rehearse(SwitchConfig config)
+    {
+        RequireUnchangedSettings(config.Switch);
+        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        RequireUnchangedDevices(wanted);
+        NumberDirectory numbers = _numbers.Copy();
+        IReadOnlyList<int> freeEips = _resting.Release(numbers);
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
+        RequireCapacity(snapshot);
+        return new PreparedChange(config, numbers, freeEips, wanted) { Snapshot = snapshot };
+    }
+
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
     public void Commit(PreparedChange change)
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         RebaseCounters(change.Snapshot);
-        foreach (int bucket in change.FreeBuckets)
+        foreach (int eip in change.FreeEips)
         {
-            _shared.Buckets.Clear(bucket);
+            _shared.Buckets.Clear(Eip.OutMeterOf(eip));
+            _shared.Buckets.Clear(Eip.InMeterOf(eip));
         }
 
         _resting.Commit(Config, change.Config);
-        (_numbers, Config, Snapshot) = (change.Numbers, change.Config, change.Snapshot);
+        _numbers = change.Numbers;
+        Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
@@ -163,6 +208,8 @@ internal sealed class SwitchHost : IDisposable
         }
 
         change.MarkCommitted();
+        Mirrors.Use(change.Config.Mirrors);
+        Watch.Refresh();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
     }
@@ -193,6 +240,7 @@ internal sealed class SwitchHost : IDisposable
             return;
         }
 
+        Mirrors.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -227,6 +275,33 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>Threads, tables and steering are made once.</summary>
+    private void RequireUnchangedSettings(SwitchSettings asked)
+    {
+        SwitchSettings now = Config.Switch;
+        var refused = new List<string>();
+        int workers = asked.Workers ?? _processors;
+        if (asked.Workers != now.Workers && workers != WorkerCount)
+        {
+            refused.Add($"switch.workers from {WorkerCount} to {workers}");
+        }
+
+        if (asked.ConnectionCapacity != now.ConnectionCapacity)
+        {
+            refused.Add($"switch.connections.capacity from {now.ConnectionCapacity} to {asked.ConnectionCapacity}");
+        }
+
+        if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
+        {
+            refused.Add("switch.rss.key");
+        }
+
+        if (refused.Count > 0)
+        {
+            throw new InvalidOperationException($"{string.Join(" and ", refused)} cannot change while the switch runs: restart it with the new configuration");
+        }
+    }
+
     private void RequireUnchangedDevices(Dictionary<string, DeviceConfig> wanted)
     {
         foreach ((string port, DeviceConfig device) in wanted)
@@ -235,7 +310,7 @@ internal sealed class SwitchHost : IDisposable
                 old.Config with { Position = default } != device with { Position = default };
             if (changes)
             {
-                throw new DeviceException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
+                throw new InvalidOperationException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
             }
         }
     }
@@ -249,32 +324,23 @@ internal sealed class SwitchHost : IDisposable
                 "apply the removals first, or restart it");
         }
 
-        int buckets = snapshot.BucketRates.Select(rate => rate.Bucket + 1).DefaultIfEmpty(0).Max();
-        if (buckets > _shared.Buckets.Capacity)
+        if (snapshot.MeterEnd > _shared.Buckets.Capacity)
         {
             throw new InvalidOperationException(
-                $"the switch was started for {_shared.Buckets.Capacity} EIP rate limits and the change needs {buckets}, those that it removes " +
-                "included: apply the removals first, or restart it");
+                $"the switch was started for {NumbersOf(_shared.Buckets.Capacity)} EIPs and the change needs {NumbersOf(snapshot.MeterEnd)}, those that " +
+                "it removes included: apply the removals first, or restart it");
         }
+
+        static int NumbersOf(int meters) => (meters / 2) - 1;
     }
 
-    private Dictionary<string, IPacketDevice> OpenAdded(Dictionary<string, DeviceConfig> wanted)
+    /// <summary>What was opened before one that cannot be is closed with the change.</summary>
+    private void OpenAdded(PreparedChange change)
     {
-        var added = new Dictionary<string, IPacketDevice>(StringComparer.Ordinal);
-        try
+        foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            foreach ((string port, DeviceConfig device) in wanted.Where(w => !_open.ContainsKey(w.Key)))
-            {
-                added.Add(port, DeviceFactory.Open(device, WorkerCount));
-            }
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
         }
-        catch
-        {
-            DisposeAll(added.Values);
-            throw;
-        }
-
-        return added;
     }
 
     /// <summary>Cannot fail. Returns the devices that are wanted no longer.</summary>
@@ -295,7 +361,7 @@ internal sealed class SwitchHost : IDisposable
         return removed;
     }
 
-    /// <summary>A port that is new begins to count at 0, whoever had its number.</summary>
+    /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>
     private void RebaseCounters(ForwardingSnapshot snapshot)
     {
         for (int port = 1; port < snapshot.PortCount; port++)
@@ -305,7 +371,17 @@ internal sealed class SwitchHost : IDisposable
                 Workers.Rebase(port);
             }
         }
+
+        for (int i = 1; i < snapshot.EipCount; i++)
+        {
+            Eip eip = snapshot.EipAt(i);
+            if (eip.Since > Snapshot.Version)
+            {
+                Workers.Eips.Rebase(eip.Number);
+            }
+        }
     }
+
 
     private static void DisposeAll(IEnumerable<IPacketDevice> devices)
     {
@@ -316,24 +392,26 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>Waits until every worker has begun a round since now: none uses the old devices any more.</summary>
-    /// <summary>Workers have processors of their own only where enough are left for the guests: a worker that may not move waits for
-    /// a guest that fills its processor while the other one idles (bench/README.md).</summary>
-    private bool IsRoomy(int cpus) => cpus > 2 * WorkerCount;
-
-    private void WaitForRound()
+    /// <returns>False when the workers are being ended meanwhile.</returns>
+    private bool WaitForRound()
     {
         long[] before = [.. _threads.Select(t => t.Rounds)];
         for (int i = 0; i < _threads.Length; i++)
         {
             // An idle worker sleeps again after the round that it was woken for.
             var spin = default(SpinWait);
-            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null)
+            while (_threads[i].Rounds <= before[i] + 1 && _threads[i].Failure == null && !_stopped)
             {
                 _threads[i].WakeIfAsleep();
                 spin.SpinOnce(sleep1Threshold: -1);
             }
         }
+
+        return !_stopped;
     }
+
+    private Dictionary<string, IPacketDevice> OpenDevicesByName() =>
+        _open.ToDictionary(o => o.Key, o => o.Value.Device, StringComparer.Ordinal);
 
     private int? MtuOf(string port) =>
         _open.TryGetValue(port, out (DeviceConfig, IPacketDevice Device) o) ? MtuOf(o.Device) : null;

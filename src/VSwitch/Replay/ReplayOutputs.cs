@@ -1,6 +1,7 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Pipeline;
+using VSwitch.DataPlane.Watching;
 using VSwitch.Devices.Pcap;
 
 namespace VSwitch.Replay;
@@ -40,10 +41,27 @@ internal sealed unsafe class ReplayPort(string name, PcapWriter writer, ReplayCl
 }
 
 /// <summary>Writes every dropped frame with its reason as the comment.</summary>
-internal sealed unsafe class ReplayDrops(PcapngWriter writer, ReplayClock clock) : IDropObserver, IDisposable
+internal sealed unsafe class ReplayDrops(PcapngWriter writer, ReplayClock clock) : PacketWatcher, IDisposable
 {
-    public void OnDrop(PacketBuffer* packet) =>
-        Write(packet->InPort, new ReadOnlySpan<byte>(packet->Data, packet->Length), packet->Reason);
+    private byte[] _frame = [];
+
+    /// <summary>Whatever is dropped.</summary>
+    public static PacketMatch Match { get; } = new() { Verdict = PacketVerdict.Dropped };
+
+    protected override void See(int worker, in Sighting sighting)
+    {
+        if (_frame.Length < sighting.Length)
+        {
+            _frame = new byte[Math.Max(sighting.Length, CaptureReader.MaxRecordBytes)];
+        }
+
+        fixed (byte* frame = _frame)
+        {
+            sighting.CopyTo(frame, sighting.Length);
+        }
+
+        Write(sighting.Port, _frame.AsSpan(0, sighting.Length), sighting.Reason);
+    }
 
     /// <summary>Writes a frame that never entered the corridor.</summary>
     public void Write(int port, ReadOnlySpan<byte> frame, DropReason reason) =>

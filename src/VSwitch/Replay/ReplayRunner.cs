@@ -6,6 +6,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Pcap;
 using VSwitch.Wire;
@@ -49,10 +50,11 @@ internal sealed class ReplayRunner : IDisposable
         _ports = [.. _snapshot.PortNames.Select((name, port) => Exists(port)
             ? new ReplayPort(name, new PcapWriter(Path.Combine(options.OutputFolder, FileName(name) + ".pcap")), _clock) : null)];
         _shared = new SwitchShared(
-            _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), numbers.BucketCount, FixedSecret);
+            _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), _snapshot.MeterEnd, FixedSecret);
         _shared.Publish(_snapshot, _ports);
         var sizes = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 64, PortCapacity = _snapshot.PortCount };
-        _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey, _drops);
+        _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey);
+        _shared.Watch = WatchSet.Of((_drops, ReplayDrops.Match));
     }
 
     /// <summary>Runs to the end of the inputs.</summary>
@@ -135,7 +137,7 @@ internal sealed class ReplayRunner : IDisposable
 
     private void Refuse(int port, ReadOnlySpan<byte> bytes, DropReason reason)
     {
-        _workers.Workers[0].Refuse(port, bytes.Length, reason);
+        _workers.Workers[0].Refuse(port, bytes, reason, _clock.NowNs);
         _drops.Write(port, bytes, reason);
     }
 

@@ -5,14 +5,17 @@ using VSwitch.Wire;
 
 namespace VSwitch.Trace;
 
-/// <summary>A packet in words: "tcp 10.0.1.10:40000 > 10.0.2.20:443 syn", "udp A:P > B:P", "icmp A > B", "proto 47 A > B"; IPv6
-/// addresses with ports in brackets. Makes the frame that the port's guest would send.</summary>
+/// <summary>A packet in words: "tcp 10.0.1.10:40000 > 10.0.2.20:443 syn", "udp A:P > B:P", "sctp A:P > B:P", "icmp A > B",
+/// "proto 47 A > B"; IPv6 addresses with ports in brackets. Makes the frame that the port's guest would send.
+/// <see cref="PacketWords"/> is the way back.</summary>
 internal static class TracePacket
 {
     private const int PayloadBytes = 16;
     private const byte Syn = 2;
-    private static readonly (string Name, byte Bit)[] Flags =
-        [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32)];
+
+    /// <summary>The words of the TCP flags, in the order in which they are said.</summary>
+    internal static readonly (string Name, byte Bit)[] Flags =
+        [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32), ("ece", 64), ("cwr", 128)];
 
     /// <summary>Makes the frame.</summary>
     /// <param name="text">The words.</param>
@@ -33,12 +36,13 @@ internal static class TracePacket
         {
             "tcp" => 6,
             "udp" => 17,
+            "sctp" => 132,
             "icmp" => 1,
             "icmpv6" => 58,
             "proto" when byte.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out byte n) => n,
             _ => throw Wrong(text),
         };
-        bool hasPorts = protocol is 6 or 17;
+        bool hasPorts = protocol is 6 or 17 || words[0] == "sctp";
         (IpAddress source, ushort sourcePort) = End(words[at], hasPorts, text);
         (IpAddress destination, ushort destinationPort) = End(words[at + 2], hasPorts, text);
         if (source.IsV6 != destination.IsV6)
@@ -59,7 +63,7 @@ internal static class TracePacket
     }
 
     private static ArgumentException Wrong(string text) => new(
-        $"'{text}' is no packet; write 'tcp 10.0.1.10:40000 > 10.0.2.20:443 syn', 'udp A:P > B:P', 'icmp A > B' or 'proto N A > B'");
+        $"'{text}' is no packet; write 'tcp 10.0.1.10:40000 > 10.0.2.20:443 syn', 'udp A:P > B:P', 'sctp A:P > B:P', 'icmp A > B' or 'proto N A > B'");
 
     private static (IpAddress Address, ushort Port) End(string word, bool hasPort, string text)
     {
@@ -78,7 +82,7 @@ internal static class TracePacket
     private static byte[] Transport(byte protocol, ushort from, ushort to, byte flags, TcpNumbers numbers)
     {
         byte[] l4 = new byte[protocol == 6 ? 20 : 8 + PayloadBytes];
-        if (protocol is 6 or 17)
+        if (protocol is 6 or 17 or 132)
         {
             BinaryPrimitives.WriteUInt16BigEndian(l4, from);
             BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(2), to);

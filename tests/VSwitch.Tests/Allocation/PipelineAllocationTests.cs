@@ -31,7 +31,7 @@ public sealed class PipelineAllocationTests : IDisposable
         _shared = new SwitchShared(snapshot, new FlowBudget(100_000, leaseSize: 1, isExact: true), 16, (1, 2));
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         _shared.Publish(snapshot, devices);
-        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey, null);
+        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey);
         _from = config.Enis[0];
         EniConfig to = config.Enis[1];
         _ends = new FrameAddresses(_from.Mac, to.Mac, _from.PrivateIps[0], to.PrivateIps[0]);

@@ -32,7 +32,7 @@ public sealed class PolicyAllocationTests : IDisposable
         _shared = new SwitchShared(_snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2));
         IPacketDevice?[] devices = [.. _snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         _shared.Publish(_snapshot, devices);
-        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey, null);
+        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey);
     }
 
     [Fact]

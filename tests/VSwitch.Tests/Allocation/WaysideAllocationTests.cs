@@ -30,7 +30,7 @@ public sealed class WaysideAllocationTests : IDisposable
         IPacketDevice?[] devices = [.. _snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         _shared.Publish(_snapshot, devices);
         var options = new WorkerOptions { SmallBuffers = 512, LargeBuffers = 8, PortCapacity = 16 };
-        _workers = new WorkerSet(2, _shared, options, Way.Config.Switch.RssKey, null);
+        _workers = new WorkerSet(2, _shared, options, Way.Config.Switch.RssKey);
     }
 
     [Fact]

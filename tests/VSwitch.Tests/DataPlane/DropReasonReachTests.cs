@@ -5,6 +5,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Watching;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Devices.Memory;
 using VSwitch.Devices.Pcap;
@@ -123,8 +124,9 @@ public sealed class DropReasonReachTests : IDisposable
         using (var shared = new SwitchShared(snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2)))
         using (var workers = new WorkerSet(
             1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 2, PortCapacity = 8 },
-                config.Switch.RssKey, drops))
+                config.Switch.RssKey))
         {
+            shared.Watch = WatchSet.Of((drops, ReplayDrops.Match));
             var from = new MemoryDevice("a", null);
             var to = new MemoryDevice("b", null) { TransmitRoom = room };
             to.Status.IsUp = isUp;

@@ -30,7 +30,7 @@ public sealed class EgressTests : IDisposable
     {
         _snapshot = SnapshotCompiler.Compile(_config, new NumberDirectory());
         _shared = new SwitchShared(_snapshot, new FlowBudget(1000, leaseSize: 1, isExact: true), 16, (1, 2));
-        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 300, LargeBuffers = 2, PortCapacity = 8, Burst = 256 }, _config.Switch.RssKey, null);
+        _workers = new WorkerSet(1, _shared, new WorkerOptions { SmallBuffers = 300, LargeBuffers = 2, PortCapacity = 8, Burst = 256 }, _config.Switch.RssKey);
         (EniConfig from, EniConfig to) = (_config.Enis[0], _config.Enis[1]);
         _frame = Frames.Udp(new FrameAddresses(from.Mac, to.Mac, from.PrivateIps[0], to.PrivateIps[0]), 4000, 5000);
         _fromPort = Array.IndexOf(_snapshot.PortNames, from.Name);
@@ -97,8 +97,10 @@ public sealed class EgressTests : IDisposable
     [Fact]
     public void Reasons_of_frames_that_cannot_enter()
     {
-        _workers.Workers[0].Refuse(_fromPort, 70_000, DropReason.BufferExhausted);
-        _workers.Workers[0].Refuse(_fromPort, 60, DropReason.UnsupportedLinkType);
+        _workers.Workers[0].Refuse(_fromPort, new byte[70_000], DropReason.BufferExhausted, nowNs: 5);
+        _workers.Workers[0].Refuse(_fromPort, new byte[60], DropReason.UnsupportedLinkType, nowNs: 6);
+        Assert.Equal(70_000, _workers.LastDrop(DropReason.BufferExhausted)?.LengthBytes);
+        Assert.Equal(6, _workers.LastDrop(DropReason.UnsupportedLinkType)?.TimeNs);
         Assert.True(_workers.Workers[0].Inject(_frame, 7, 1));
         Assert.Equal(1, _workers.SumDrops(7, DropReason.UnknownPort));
         Assert.Equal(2, _workers.Sum(_fromPort).Dropped);

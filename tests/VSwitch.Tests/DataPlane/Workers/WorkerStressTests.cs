@@ -49,7 +49,7 @@ public sealed class WorkerStressTests : IDisposable
         _devices = [.. _names.Select(name => new MemoryDevice(name, OnTransmit, WorkerCount))];
         _shared.Publish(snapshot, [.. _devices]);
         var sizes = new WorkerOptions { SmallBuffers = 512, LargeBuffers = 4, PortCapacity = _names.Length };
-        _workers = new WorkerSet(WorkerCount, _shared, sizes, _config.Switch.RssKey, drops: null);
+        _workers = new WorkerSet(WorkerCount, _shared, sizes, _config.Switch.RssKey);
         for (int i = 0; i < WorkerCount; i++)
         {
             StartWorker(i);

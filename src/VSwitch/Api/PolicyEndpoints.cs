@@ -1,0 +1,115 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using VSwitch.ControlPlane.Config;
+using VSwitch.Live;
+using VSwitch.Wire;
+
+namespace VSwitch.Api;
+
+/// <summary>What is configured: security groups, route tables, elastic IPs? Reading only; ChangeEndpoints change them.</summary>
+internal static class PolicyEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes, SwitchControl control)
+    {
+        SwitchHost host = control.Host;
+        routes.MapGet("/v1/security-groups", () =>
+        {
+            SwitchConfig config = host.Config;
+            ILookup<string, string> enis = EnisByGroup(config);
+            return TypedResults.Ok(new SecurityGroupsDocument([.. config.SecurityGroups.Select(g => Document(g, enis))]));
+        }).Describe("security groups", "All security groups as configured, with the ENIs that have each.");
+
+        routes.MapGet("/v1/security-groups/{name}", (string name) =>
+        {
+            SwitchConfig config = host.Config;
+            SecurityGroupConfig group = config.SecurityGroups.FirstOrDefault(g => g.Name == name).OrNotFound("security group", name);
+            return TypedResults.Ok(Document(group, EnisByGroup(config)));
+        }).Describe("security groups", "One security group.", StatusCodes.Status404NotFound);
+
+        routes.MapGet("/v1/elastic-ips", () =>
+        {
+            SwitchConfig config = host.Config;
+            var enis = config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal);
+            return TypedResults.Ok(new ElasticIpsDocument([.. config.ElasticIps.Select(e => Document(e, enis))]));
+        }).Describe("elastic IPs", "All elastic IPs as configured.");
+
+        routes.MapGet("/v1/elastic-ips/{name}", (string name) =>
+        {
+            SwitchConfig config = host.Config;
+            ElasticIpConfig eip = config.ElasticIps.FirstOrDefault(e => e.Name == name).OrNotFound("elastic IP", name);
+            return TypedResults.Ok(Document(eip, config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal)));
+        }).Describe("elastic IPs", "One elastic IP.", StatusCodes.Status404NotFound);
+
+        routes.MapGet("/v1/routes", () => TypedResults.Ok(new RouteTablesDocument([.. TablesOf(host.Config)])))
+            .Describe("routes", "Route tables in force, with the subnets that use each.");
+    }
+
+    private static ILookup<string, string> EnisByGroup(SwitchConfig config) =>
+        config.Enis.SelectMany(e => e.SecurityGroups.Select(g => (Group: g, e.Name))).ToLookup(e => e.Group, e => e.Name, StringComparer.Ordinal);
+
+    private static SecurityGroupDocument Document(SecurityGroupConfig group, ILookup<string, string> enis) => new(
+        group.Name, group.Vpc, [.. group.Ingress.Select(r => Document(r, isEgress: false))],
+        group.Egress == null ? null : [.. group.Egress.Select(r => Document(r, isEgress: true))],
+        group.LiveConnections, [.. enis[group.Name]]);
+
+    private static RuleDocument Document(RuleConfig rule, bool isEgress)
+    {
+        string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
+        string? ports = rule.Ports.Count == 0 ? null
+            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
+        return new RuleDocument(
+            ProtocolWord(rule.Protocol), ports, rule.IcmpType, rule.IcmpCode, isEgress ? null : peer, isEgress ? peer : null, rule.Remark);
+    }
+
+    private static string ProtocolWord(byte? protocol) => protocol switch
+    {
+        null => "all",
+        1 => "icmp",
+        6 => "tcp",
+        17 => "udp",
+        47 => "gre",
+        50 => "esp",
+        51 => "ah",
+        58 => "icmpv6",
+        132 => "sctp",
+        byte number => number.ToString(CultureInfo.InvariantCulture),
+    };
+
+    private static ElasticIpDocument Document(ElasticIpConfig eip, Dictionary<string, EniConfig> enis) => new(
+        eip.Name, eip.Address.ToString(), eip.Eni,
+        eip.Eni != null ? EniEndpoints.PrivateIpOf(eip, enis[eip.Eni]).ToString() : null,
+        eip.BandwidthBitsPerSecond, eip.BandwidthInBitsPerSecond, eip.Billing);
+
+    private static IEnumerable<RouteTableDocument> TablesOf(SwitchConfig config)
+    {
+        foreach (VpcConfig vpc in config.Vpcs)
+        {
+            RouteDocument[] local = [.. vpc.Cidrs.Select(c => new RouteDocument(c.ToString(), "local", null))];
+            string? main = vpc.RouteTables.FirstOrDefault(t => t.Main)?.Name;
+            foreach (RouteTableConfig table in vpc.RouteTables)
+            {
+                IEnumerable<RouteDocument> routes = table.Routes.SelectMany(r => config.DestinationsOf(r)
+                    .Select(d => new RouteDocument(d.ToString(), r.Target, r.PrefixList)));
+                yield return new RouteTableDocument(
+                    table.Name, vpc.Name, table.Main,
+                    [.. vpc.Subnets.Where(s => (s.RouteTable ?? main) == table.Name).Select(s => s.Name)], [.. local, .. routes]);
+            }
+
+            string[] without = [.. vpc.Subnets.Where(s => (s.RouteTable ?? main) == null).Select(s => s.Name)];
+            if (without.Length > 0)
+            {
+                yield return new RouteTableDocument("local", vpc.Name, true, without, local);
+            }
+        }
+
+        if (config.Internet is InternetConfig internet)
+        {
+            yield return new RouteTableDocument("internet", null, false, [], [
+                .. internet.Addresses.Select(a => new RouteDocument(new IpPrefix(a.Network, a.Length).ToString(), "link", null)),
+                .. internet.Routes.Select(r => new RouteDocument(r.Destination.ToString(), $"via {r.NextHop}", null)),
+            ]);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.Workers;
+using VSwitch.Live;
+
+namespace VSwitch.Api;
+
+/// <summary>How does each worker fare?</summary>
+internal static class WorkerEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes, SwitchControl control) =>
+        routes.MapGet("/v1/workers", () =>
+            TypedResults.Ok(new WorkersDocument([.. control.Host.Workers.Workers.Select(w => Document(control.Host, w))])))
+            .Describe("workers", "All workers: bursts, hand-overs, connections, buffers.");
+
+    private static WorkerDocument Document(SwitchHost host, Worker worker)
+    {
+        WorkerCounters c = worker.Counters;
+        long bursts = Volatile.Read(ref c.BurstCount);
+        long packets = Volatile.Read(ref c.BurstPackets);
+        return new WorkerDocument(
+            worker.Index, host.Placement.ProcessorOf(worker.Index), worker.Pipeline.Connections.Count, bursts, packets,
+            bursts == 0 ? 0 : Math.Round((double)packets / bursts, 2), Volatile.Read(ref c.HandedOver), Volatile.Read(ref c.TakenOver),
+            Volatile.Read(ref c.FlowsCreated), Volatile.Read(ref c.FlowsRemoved), Volatile.Read(ref c.FlowsEvicted),
+            worker.Pipeline.HeldCount, new BuffersDocument(worker.Pool.SmallFreeCount, worker.Pool.SmallCount),
+            new BuffersDocument(worker.Pool.LargeFreeCount, worker.Pool.LargeCount));
+    }
+}
