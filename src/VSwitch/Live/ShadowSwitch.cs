@@ -69,12 +69,8 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable
         return new ShadowOutcome(_drops.Reason, _sink.OutPort, _pipeline.HeldCount > 0, _counters.FlowsRemoved != removed);
     }
 
-    /// <summary>Forgets all connections, and the packet that is held.</summary>
-    public void Clear()
-    {
-        DropHeld();
-        _pipeline.Connections.Clear();
-    }
+    /// <summary>Forgets all connections.</summary>
+    public void Clear() => _pipeline.Connections.Clear();
 
     /// <inheritdoc/>
     public void Dispose()
