@@ -45,7 +45,7 @@ public sealed class DiskTests : IDisposable
             Assert.Equal(0, first.Terminate());
         }
 
-        using StateSwitch program = StateSwitch.Start(_folder, _state, withConfig: false,
+        using StateSwitch program = StateSwitch.Start(_folder, _state, withConfig: true,
             "unshare", "-m", "sh", "-c", InNamespace + "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && exec \"$@\"", _state);
         Assert.True(program.IsRunning(), string.Join('\n', program.Log));
         Assert.Contains(program.Log, l => l.Contains("changes are refused until it can", StringComparison.Ordinal));

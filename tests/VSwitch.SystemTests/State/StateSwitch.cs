@@ -11,7 +11,7 @@ namespace VSwitch.SystemTests.State;
 /// number, which stands in the remark of its one rule.</summary>
 internal sealed class StateSwitch : IDisposable
 {
-    private const int LimitMs = 60_000;
+    private const int LimitMs = 300_000;
     private const string Applied = "vswitch: the changed configuration is in force";
     private const string NothingChanged = "; nothing was changed";
     private readonly List<string> _log = [];
