@@ -57,6 +57,7 @@ public class ArchitectureTests
     public unsafe void Structures_of_the_hot_path_have_their_sizes()
     {
         Assert.Equal(64, sizeof(PacketBuffer));
+        Assert.Equal(86, VSwitch.DataPlane.Watching.ReceivedFrame.SizeBytes);
         Assert.Equal(64, sizeof(FlowEntry));
         Assert.Equal(64, sizeof(FlowDetail));
         Assert.Equal(8, sizeof(TcpMemory));
