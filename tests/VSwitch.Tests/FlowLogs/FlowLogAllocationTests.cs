@@ -26,7 +26,7 @@ public sealed unsafe class FlowLogAllocationTests
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         shared.Publish(snapshot, devices);
         using var workers = new WorkerSet(
-            1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey, null);
+            1, shared, new WorkerOptions { SmallBuffers = 64, LargeBuffers = 4, PortCapacity = 8 }, config.Switch.RssKey);
         Worker worker = workers.Workers[0];
         using var isFilling = new AutoResetEvent(initialState: false);
         using var recorder = new FlowRecorder(worker.Pipeline.Connections, 8, 256, isFilling);
