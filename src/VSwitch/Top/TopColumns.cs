@@ -44,12 +44,12 @@ internal static class TopColumns
         new("per s", 6, d => Number(d.PerSecond)) { IsNumber = true, Rank = 1 },
         new("last at", 8, d => d.Last?.Time.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture) ?? "") { Rank = 4 },
         new("by port", 12, d => d.Last?.Port ?? "") { Rank = 3 },
-        new("last packet", 41, d => d.Last?.Packet ?? "") { IsFlexible = true, Rank = 0 },
+        new("last packet", 41, d => d.Last?.Packet ?? "") { IsFlexible = true, LeastCells = 16 },
     ];
 
     public static IReadOnlyList<TopColumn<TopConnection>> Connections { get; } =
     [
-        new("connection", 41, c => $"{c.Protocol} {c.Source} > {c.Destination}") { IsFlexible = true, MostCells = 96, Style = _ => TopStyle.Strong },
+        new("connection", 41, c => $"{c.Protocol} {c.Source} > {c.Destination}") { IsFlexible = true, LeastCells = 24, MostCells = 96, Style = _ => TopStyle.Strong },
         new("state", 11, c => c.State) { Rank = 3 },
         Rate<TopConnection>("pps", c => c.PacketsPerSecond, rank: 2),
         Rate<TopConnection>("bit/s", c => c.BitsPerSecond),

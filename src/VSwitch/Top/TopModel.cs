@@ -110,7 +110,8 @@ internal sealed record TopModel
                 .Where(d => (filter.Reason == null || d.Reason == filter.Reason.Value.Name()) && CountOf(d, names) > 0)
                 .Select(d => new TopDrop(
                     d.Reason, d.Sentence, CountOf(d, names),
-                    before == null ? null : Rate(CountOf(d, names), CountOf(drops.GetValueOrDefault(d.Reason), names), seconds), d.Last))),
+                    before == null ? null : Rate(CountOf(d, names), CountOf(drops.GetValueOrDefault(d.Reason), names), seconds),
+                    names.Length == 0 || names.Contains(d.Last?.Port, StringComparer.Ordinal) ? d.Last : null))),
             Connections = sort.Connections(ConnectionsOf(samples)),
             ConnectionsError = now.ConnectionsError,
         };

@@ -28,10 +28,10 @@ internal static class TopScreen
         ("esc", "back: all sections, then no filter"),
         ("?", "this page"),
         ("", ""),
-        ("filter", "words joined by 'and', as in captures: eni NAME, vpc NAME, port NAME,"),
-        ("", "host ADDRESS, net PREFIX, sport N, dport N, l4port N, proto NAME|N,"),
-        ("", "tcp, udp, icmp, icmpv6, state NAME: connections; eni and port: also ports"),
-        ("", "and drops; reason NAME: drops"),
+        ("filter", "words joined by 'and': eni NAME, vpc NAME, port NAME, host ADDRESS,"),
+        ("", "net PREFIX, sport N, dport N, l4port N, proto NAME|N, tcp, udp,"),
+        ("", "icmp, icmpv6, state NAME choose connections; eni and port also"),
+        ("", "ports and drops; reason NAME drops"),
         ("rates", "are per second since the picture before; '-' is not known yet"),
         ("load", "share of the time that a worker spends on packets"),
         ("burst", "packets that a worker takes at once, on average"),
@@ -234,7 +234,7 @@ internal static class TopScreen
         TopColumn<TopDrop>[] columns =
         [
             .. TopColumns.Drops.Take(3),
-            new("means", 41, d => d.Sentence) { IsFlexible = true, Style = _ => TopStyle.Dim },
+            new("means", 41, d => d.Sentence) { IsFlexible = true, LeastCells = 16, Style = _ => TopStyle.Dim },
         ];
         var table = new TopTable<TopDrop>(columns, cells);
         lines.Add(Heading(table.Head(Title("3 DROPS", first, extent), TopStyle.FocusedHeading), cells));

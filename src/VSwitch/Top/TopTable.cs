@@ -9,6 +9,10 @@ internal sealed record TopColumn<T>(string Title, int Cells, Func<T, string> Tex
     /// <summary>Takes what the others leave, up to <see cref="MostCells"/>.</summary>
     public bool IsFlexible { get; init; }
 
+    /// <summary>Narrowest that a flexible one gets before columns of rank 1 and 2 go; those of higher rank go before it is narrower than
+    /// <see cref="Cells"/>.</summary>
+    public int? LeastCells { get; init; }
+
     /// <summary>Widest that a flexible one gets.</summary>
     public int MostCells { get; init; } = int.MaxValue;
 
@@ -25,6 +29,9 @@ internal sealed record TopColumn<T>(string Title, int Cells, Func<T, string> Tex
 /// <summary>Lays rows out in columns: what does not fit goes by rank, one column takes what is left.</summary>
 internal sealed class TopTable<T>
 {
+    /// <summary>Columns up to this rank are dearer than the last letters of the flexible one.</summary>
+    private const int DearRank = 2;
+
     private readonly List<(TopColumn<T> Column, int Cells)> _columns = [];
 
     /// <summary>Lays the columns out.</summary>
@@ -38,10 +45,11 @@ internal sealed class TopTable<T>
             kept.Remove(kept.MaxBy(c => c.Rank)!);
         }
 
+        // Needed counts a flexible one at its least once the others of a low rank are all that could go.
         int spare = Math.Max(0, cells - Needed(kept));
         foreach (TopColumn<T> column in kept)
         {
-            _columns.Add((column, column.IsFlexible ? Math.Min(column.Cells + spare, column.MostCells) : column.Cells));
+            _columns.Add((column, column.IsFlexible ? Math.Min(LeastOf(column, kept) + spare, column.MostCells) : column.Cells));
         }
     }
 
@@ -71,5 +79,8 @@ internal sealed class TopTable<T>
         return line;
     }
 
-    private static int Needed(List<TopColumn<T>> columns) => columns.Sum(c => c.Cells) + columns.Count - 1;
+    private static int Needed(List<TopColumn<T>> columns) => columns.Sum(c => LeastOf(c, columns)) + columns.Count - 1;
+
+    private static int LeastOf(TopColumn<T> column, List<TopColumn<T>> columns) =>
+        column.LeastCells is int least && columns.All(c => c.Rank <= DearRank) ? least : column.Cells;
 }

@@ -62,7 +62,7 @@ public sealed class OperatingSessionTests
     private static void Run(OperatedSwitch lab)
     {
         string first = lab.Curl("GET", "/v1/config").Body;
-        using Traffic traffic = Traffic.Start(lab);
+        Traffic traffic = Traffic.Start(lab);
         string captured = Path.Combine(lab.Folder, "session.pcapng");
         Process capture = lab.StartVSwitch("capture", "-w", captured);
         OperatedSwitch.WaitUntil(() => File.Exists(captured) && new FileInfo(captured).Length > 0, "the capture to begin");
@@ -96,7 +96,7 @@ public sealed class OperatingSessionTests
         Serve(lab, "c", 8080);
         Assert.Equal(28, lab.Run("d", "curl", "-s", "-m", "1", "http://10.0.1.12:8080/name").Exit);
         Assert.True(lab.Metric("vswitch_drops_total", "port=\"d\"", "reason=\"security-group-ingress\"") > 0);
-        JsonElement drop = lab.Show("drops").EnumerateArray().First(d => d.GetProperty("reason").GetString() == "security-group-ingress");
+        JsonElement drop = List(lab.Show("drops")).First(d => d.GetProperty("reason").GetString() == "security-group-ingress");
         Assert.Contains("10.0.1.12:8080", drop.GetProperty("last").GetProperty("packet").GetString(), StringComparison.Ordinal);
 
         const string Rule = """{ "protocol": "tcp", "ports": "8080", "source": "10.0.1.0/24" }""";
@@ -119,7 +119,7 @@ public sealed class OperatingSessionTests
     private static void ChangeABandwidth(OperatedSwitch lab)
     {
         lab.Change("PATCH", "/v1/elastic-ips/e-web", """{ "bandwidth": "1Mbps" }""");
-        Assert.Equal("1Mbps", Named(lab.Show("eips"), "e-web").GetProperty("bandwidth").GetString());
+        Assert.Equal(1_000_000, Named(lab.Show("eips"), "e-web").GetProperty("bandwidth").GetInt64());
         Assert.Equal(28, lab.Run("internet", "curl", "-s", "-m", "2", "-o", "/dev/null", "http://203.0.113.10/large").Exit);
         Assert.True(lab.Metric("vswitch_drops_total", "reason=\"eip-bandwidth\"") > 0);
         lab.Change("PATCH", "/v1/elastic-ips/e-web", """{ "bandwidth": "1Gbps" }""");
@@ -137,7 +137,7 @@ public sealed class OperatingSessionTests
 
         Assert.Equal(revision + Swaps, lab.Show("status").GetProperty("revision").GetInt64());
         Assert.Equal(Rules, Named(lab.Show("groups"), "bulk").GetProperty("ingress").GetArrayLength());
-        Assert.Equal(revision + Swaps, lab.Metric("vswitch_config_revision"));
+        Assert.Equal(revision + Swaps, lab.Metric("vswitch_configuration_revision"));
     }
 
     private static void RemoveEverything(OperatedSwitch lab)
@@ -148,7 +148,7 @@ public sealed class OperatingSessionTests
         (int status, string body) = lab.Curl("DELETE", "/v1/security-groups/web");
         Assert.True(status is 409 or 422, $"a group in use is not removed: {status} {body}");
         lab.Change("DELETE", "/v1/enis/d");
-        Assert.DoesNotContain(lab.Show("ports").EnumerateArray(), p => p.GetProperty("name").GetString() == "d");
+        Assert.DoesNotContain(List(lab.Show("ports")), p => p.GetProperty("name").GetString() == "d");
         (int exit, string plan, string error) = lab.VSwitch("apply", lab.ConfigFile, "--dry-run");
         Assert.True(exit == 0, error);
         Assert.Contains("8080", plan, StringComparison.Ordinal);
@@ -187,8 +187,11 @@ public sealed class OperatingSessionTests
         Assert.Contains(lines, l => l.Contains("forwarded", StringComparison.Ordinal) && l.EndsWith("\t80", StringComparison.Ordinal));
     }
 
-    private static JsonElement Named(JsonElement list, string name) =>
-        list.EnumerateArray().Single(e => e.GetProperty("name").GetString() == name);
+    /// <summary>What a document's one list has under a name.</summary>
+    private static JsonElement Named(JsonElement document, string name) =>
+        List(document).Single(e => e.GetProperty("name").GetString() == name);
+
+    private static JsonElement.ArrayEnumerator List(JsonElement document) => document.EnumerateObject().Single().Value.EnumerateArray();
 
     private static void Serve(OperatedSwitch lab, string guest, int port)
     {
@@ -217,7 +220,7 @@ public sealed class OperatingSessionTests
     }
 
     /// <summary>What runs all the while between two guests that no change is about: ping, and a TCP stream.</summary>
-    private sealed class Traffic(OperatedSwitch lab, Process ping, Process stream) : IDisposable
+    private sealed class Traffic(OperatedSwitch lab, Process ping, Process stream)
     {
         public static Traffic Start(OperatedSwitch lab)
         {
@@ -246,12 +249,6 @@ public sealed class OperatingSessionTests
             {
                 Assert.Equal(0, lab.Metric("vswitch_drops_total", $"port=\"{port}\""));
             }
-        }
-
-        public void Dispose()
-        {
-            ping.Dispose();
-            stream.Dispose();
         }
     }
 }
