@@ -210,7 +210,7 @@ public sealed class RandomConfig(Random random)
 
     private MirrorConfig Mirror(EniConfig[] enis)
     {
-        bool isFile = enis.Length == 1 || Chance(50);
+        bool isFile = enis.Length == 1 || enis[^1].Device == null || Chance(50);
         return new MirrorConfig
         {
             Name = Name("mirror"),
@@ -218,7 +218,7 @@ public sealed class RandomConfig(Random random)
             Direction = (MirrorDirection)random.Next(3),
             Filter = Chance(50) ? "tcp and dport 443" : null,
             ToPort = isFile ? null : enis[^1].Name,
-            ToFile = isFile ? $"mirror-{random.Next(1000)}.pcapng" : null,
+            ToFile = isFile ? $"mirror-{++_number}.pcapng" : null,
         };
     }
 
