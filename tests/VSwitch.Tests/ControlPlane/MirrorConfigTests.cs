@@ -40,7 +40,7 @@ public sealed class MirrorConfigTests
     [InlineData("{ name: m, to: { port: b } }", "a mirror has no 'port'")]
     [InlineData("{ name: m, port: a }", "exactly one of to: { port: NAME }, to: { file: PATH }")]
     [InlineData("{ name: m, port: a, to: { port: b, file: f } }", "exactly one of to:")]
-    [InlineData("{ name: m, port: a, to: { prot: b } }", "did you mean 'port'?")]
+    [InlineData("{ name: m, port: a, to: { prot: b } }", "unknown key 'prot' in to")]
     [InlineData("{ name: m, port: a, direction: up, to: { port: b } }", "is not both, in or out")]
     [InlineData("{ name: m, port: x, to: { port: b } }", "mirror 'm' names port 'x', which does not exist")]
     [InlineData("{ name: m, port: a, to: { port: x } }", "goes to port 'x', which does not exist")]

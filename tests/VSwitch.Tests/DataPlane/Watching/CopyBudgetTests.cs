@@ -19,7 +19,7 @@ public sealed class CopyBudgetTests
     }
 
     [Theory]
-    [InlineData(100, 64)]
+    [InlineData(250, 64)]
     [InlineData(500, 1500)]
     [InlineData(1000, 65000)]
     public void More_than_that_is_sampled_and_takes_a_share_of_the_time_and_no_more(int everyNs, int bytes)
@@ -29,7 +29,7 @@ public sealed class CopyBudgetTests
         (long taken, long offered) = Offer(budget, SecondNs, 2, everyNs, bytes);
         double share = taken * (RecordNs + (bytes / 8.0)) / (2.0 * SecondNs);
         Assert.InRange(share, 0.01, 0.035);
-        Assert.InRange((double)offered / taken, budget.OneIn / 4.0, budget.OneIn * 4.0);
+        Assert.InRange((double)offered / taken, budget.OneIn / 2.0, budget.OneIn * 2.0);
 
         // What several captures share, one has less of.
         budget.Sharers = 4;
