@@ -18,6 +18,8 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     DemoCommand.Create(),
     ShowCommand.Create(),
     ApplyCommand.Create(),
+    CaptureCommand.Create(),
+    TopCommand.Create(),
     BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);

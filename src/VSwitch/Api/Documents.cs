@@ -168,9 +168,11 @@ internal sealed record BuffersDocument(int Free, int Total);
 /// <param name="Held">Packets that wait.</param>
 /// <param name="SmallBuffers">Buffers for frames up to about 2 KiB.</param>
 /// <param name="LargeBuffers">Buffers for super-packets.</param>
+/// <param name="BusySeconds">Seconds since the start that it spent on rounds with packets; two readings give its load.</param>
 internal sealed record WorkerDocument(
     int Index, int? Processor, int Connections, long BurstCount, long BurstPackets, double MeanBurst, long HandedOver, long TakenOver,
-    long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers);
+    long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers,
+    double? BusySeconds = null);
 
 /// <summary>All workers.</summary>
 internal sealed record WorkersDocument(IReadOnlyList<WorkerDocument> Workers);

@@ -7,6 +7,7 @@ using VSwitch.ControlPlane.State;
 using VSwitch.DataPlane.Devices;
 using VSwitch.Live;
 using VSwitch.Messages;
+using VSwitch.Watching;
 
 namespace VSwitch.Commands;
 
@@ -80,6 +81,7 @@ internal static class RunCommand
         var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
         SayWhatRuns(log, control, listener);
+        WatchMirrors(log, host);
         if (starting.Note != null)
         {
             log.FileWaits(starting.Note);
@@ -165,6 +167,28 @@ internal static class RunCommand
         if (control.Ledger.Store is StateStore store)
         {
             log.StateIn(store.Folder, control.Revision);
+        }
+    }
+
+    /// <summary>A mirror that cannot write says so, and goes on trying.</summary>
+    private static void WatchMirrors(ILogger log, SwitchHost host)
+    {
+        host.Mirrors.ProblemChanged += (mirror, problem) => SayMirror(log, mirror, problem);
+        foreach (MirrorReading mirror in host.Mirrors.Readings.Where(m => m.Problem != null))
+        {
+            SayMirror(log, mirror.Config.Name, mirror.Problem);
+        }
+    }
+
+    private static void SayMirror(ILogger log, string mirror, string? problem)
+    {
+        if (problem == null)
+        {
+            log.MirrorWorks(mirror);
+        }
+        else
+        {
+            log.MirrorStopped(mirror, problem);
         }
     }
 

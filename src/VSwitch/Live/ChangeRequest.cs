@@ -27,4 +27,8 @@ internal sealed record ChangeRequest(Func<SwitchConfig, SwitchConfig> Edit)
 internal sealed record ChangeOutcome(long Revision, bool Changed, IReadOnlyList<ConfigChange> Changes, FlowImpact? Impact = null);
 
 /// <summary>A configuration and the revision that it is, read as one.</summary>
-internal sealed record NumberedConfig(long Revision, SwitchConfig Config);
+internal sealed record NumberedConfig(long Revision, SwitchConfig Config)
+{
+    /// <summary>When it came into force, UTC.</summary>
+    public DateTime Since { get; init; } = DateTime.UtcNow;
+}

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using VSwitch.ControlPlane.State;
 using VSwitch.Devices.Linux;
 
@@ -6,7 +5,6 @@ namespace VSwitch.Live;
 
 /// <summary>A state store's folder on a real disk. Every file is opened, written, flushed and closed in one call, so that an error of
 /// fsync is told to the one whose bytes it is about.</summary>
-[SuppressMessage("Interoperability", "CA1416", Justification = "The program runs on Linux only, as its system calls do.")]
 internal sealed class StateFolder(string folder) : IStateFiles
 {
     private const string LockName = "lock";

@@ -16,6 +16,9 @@ internal static class HumanText
     /// <summary>Bytes, in powers of 1000: 1.2 GB.</summary>
     public static string Bytes(double bytes) => Scaled(bytes, "B");
 
+    /// <summary>A number where the unit stands elsewhere: 1.2G.</summary>
+    public static string Short(double value) => Scaled(value, "").Replace(" ", "", StringComparison.Ordinal);
+
     /// <summary>A time: 350 ms, 12 s, 5 min, 2.5 h, 3.1 d.</summary>
     public static string Time(double seconds) => seconds switch
     {

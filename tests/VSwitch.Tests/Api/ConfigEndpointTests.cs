@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using VSwitch.Live;
 using Xunit;
 
@@ -173,7 +174,8 @@ public sealed class ConfigEndpointTests : IDisposable
             entered.Set();
             release.Wait();
             return config;
-        })));
+        })
+        { By = ChangeOrigin.Api }));
         entered.Wait();
         Answer answer = await bed.Send("DELETE /v1/enis/vm2");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.Status);
@@ -186,7 +188,7 @@ public sealed class ConfigEndpointTests : IDisposable
     [Fact]
     public async Task An_edit_that_throws_gives_the_turn_back()
     {
-        await Assert.ThrowsAsync<FormatException>(() => _bed.Control.ChangeAsync(new ChangeRequest(_ => throw new FormatException())));
+        await Assert.ThrowsAsync<FormatException>(() => _bed.Control.ChangeAsync(new ChangeRequest(_ => throw new FormatException()) { By = ChangeOrigin.Api }));
         Assert.True((await _bed.Send("DELETE /v1/enis/vm2")).Changed);
     }
 

@@ -56,7 +56,7 @@ public sealed class ConfigDiffTests(ITestOutputHelper output)
         // The same in other words.
         { "100Mbps", "100000000bps, billing: bandwidth", "" },
         { "udp: 60s", "udp: 1m, icmp: 30s", "" },
-        { "\"80,443\", source: 0.0.0.0/0 }\n          - { protocol: icmp", "\"443,80\", source: 0.0.0.0/0 }\n          - { protocol: icmp", "" },
+        { "\"80,443\", source: 0.0.0.0/0 }\n      - { protocol: icmp", "\"443,80\", source: 0.0.0.0/0 }\n      - { protocol: icmp", "" },
         { "[10.0.0.0/16, 10.1.0.0/16]", "[10.1.0.0/16, 10.0.0.0/16]", "" },
         { "[web, db]", "[db, web]", "" },
         { "[172.16.0.0/12, 192.168.0.0/16]", "[192.168.0.0/16, 172.16.0.0/12]", "" },
@@ -78,16 +78,16 @@ public sealed class ConfigDiffTests(ITestOutputHelper output)
         // Items of lists.
         { "[10.0.1.10, 10.0.1.11, 10.0.1.12]", "[10.0.1.10, 10.0.1.12, 10.0.1.13]", "~ eni vm1\n    - privateIps 10.0.1.11\n    + privateIps 10.0.1.13" },
         { "{ protocol: icmp, source: 0.0.0.0/0, remark: ping }", "{ protocol: icmp, source: 0.0.0.0/0 }", "~ security group web\n    - ingress icmp from 0.0.0.0/0 \"ping\"\n    + ingress icmp from 0.0.0.0/0" },
-        { "          - { protocol: tcp, ports: 22, source: \"prefixList:branches\" }\n", "", "~ security group web\n    - ingress tcp 22 from prefixList:branches" },
+        { "      - { protocol: tcp, ports: 22, source: \"prefixList:branches\" }\n", "", "~ security group web\n    - ingress tcp 22 from prefixList:branches" },
         { "priority: 200, action: deny", "priority: 200, action: allow", "~ network ACL edge\n    - ingress 200 deny all from 0.0.0.0/0\n    + ingress 200 allow all from 0.0.0.0/0" },
         { "192.0.2.0/24, target: blackhole", "192.0.2.0/24, target: internet", "~ route table main of vpc blue\n    - routes 192.0.2.0/24 to blackhole\n    + routes 192.0.2.0/24 to internet" },
         { "\"02:00:00:00:99:02\"", "\"02:00:00:00:99:03\"", "~ internet\n    - neighbors 198.51.100.253 at 02:00:00:00:99:02\n    + neighbors 198.51.100.253 at 02:00:00:00:99:03" },
         { "[172.16.0.0/12, 192.168.0.0/16]", "[172.16.0.0/12]", "~ prefix list branches\n    - cidrs 192.168.0.0/16" },
 
         // Things.
-        { "      - { name: vm2,", "      - { name: vm3,", "+ eni vm3  subnet blue-b  mac 02:00:00:00:01:12  privateIps 10.0.2.12  securityGroups web\n- eni vm2  subnet blue-b  mac 02:00:00:00:01:12  privateIps 10.0.2.12  securityGroups web" },
+        { "  - { name: vm2,", "  - { name: vm3,", "+ eni vm3  subnet blue-b  mac 02:00:00:00:01:12  privateIps 10.0.2.12  securityGroups web\n- eni vm2  subnet blue-b  mac 02:00:00:00:01:12  privateIps 10.0.2.12  securityGroups web" },
         { "elasticIps: [{ name: eip-1, address: 203.0.113.10, eni: vm1, bandwidth: 100Mbps }]", "", "- elastic IP eip-1  address 203.0.113.10  eni vm1  bandwidth 100Mbps" },
-        { "          - { name: blue-a, cidrs: [10.0.1.0/24] }\n", "          - { name: blue-a, cidrs: [10.0.1.0/24] }\n          - { name: blue-c, cidrs: [10.0.3.0/24], dhcp: { enabled: false } }\n", "+ subnet blue-c of vpc blue  cidrs 10.0.3.0/24  dhcp.enabled false" },
+        { "      - { name: blue-a, cidrs: [10.0.1.0/24] }\n", "      - { name: blue-a, cidrs: [10.0.1.0/24] }\n      - { name: blue-c, cidrs: [10.0.3.0/24], dhcp: { enabled: false } }\n", "+ subnet blue-c of vpc blue  cidrs 10.0.3.0/24  dhcp.enabled false" },
         { "  - name: blue\n", "  - { name: red, cidrs: [10.0.0.0/16] }\n  - name: blue\n", "+ vpc red  cidrs 10.0.0.0/16" },
     };
 
@@ -107,8 +107,8 @@ public sealed class ConfigDiffTests(ITestOutputHelper output)
     [Fact]
     public void The_summary_counts_things()
     {
-        Assert.Equal("Plan: 10 to add, 1 to change, 0 to remove", ConfigDiff.Summary(ConfigDiff.Between(new SwitchConfig(), Read(Before)).Changes));
-        Assert.Equal("Plan: 0 to add, 1 to change, 10 to remove", ConfigDiff.Summary(ConfigDiff.Between(Read(Before), new SwitchConfig()).Changes));
+        Assert.Equal("Plan: 13 to add, 1 to change, 0 to remove", ConfigDiff.Summary(ConfigDiff.Between(new SwitchConfig(), Read(Before)).Changes));
+        Assert.Equal("Plan: 0 to add, 1 to change, 13 to remove", ConfigDiff.Summary(ConfigDiff.Between(Read(Before), new SwitchConfig()).Changes));
     }
 
     [Fact]
