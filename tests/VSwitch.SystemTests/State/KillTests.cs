@@ -13,7 +13,7 @@ namespace VSwitch.SystemTests.State;
 public sealed class KillTests(ITestOutputHelper output) : IDisposable
 {
     private const int Chains = 4;
-    private const int Rounds = 5;
+    private const int Rounds = 75;
     private const int MostChangesOfALife = 20;
     private const int LongestStartMs = 500;
     private readonly string _folder = Directory.CreateTempSubdirectory("vswitch-kill-").FullName;
