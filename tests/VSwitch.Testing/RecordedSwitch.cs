@@ -28,6 +28,8 @@ public sealed class RecordedSwitch : IDisposable
     private readonly List<FrameEnd> _ends = [];
     private readonly long[] _received;
     private readonly int[] _rooms;
+    private readonly (PacketWatcher, PacketMatch) _observer;
+    private uint _watchVersion;
 
     public RecordedSwitch(SwitchConfig config, int workers = 1, int smallBuffers = 1024)
     {
@@ -40,7 +42,8 @@ public sealed class RecordedSwitch : IDisposable
         _shared.Publish(Snapshot, Devices);
         var options = new WorkerOptions { SmallBuffers = smallBuffers, LargeBuffers = 16, PortCapacity = 64 };
         Workers = new WorkerSet(workers, _shared, options, config.Switch.RssKey);
-        _shared.Watch = WatchSet.Of((new Observer(this), new PacketMatch { Verdict = PacketVerdict.Dropped }));
+        _observer = (new Observer(this), new PacketMatch { Verdict = PacketVerdict.Dropped });
+        Watch();
     }
 
     public SwitchConfig Config { get; private set; }
@@ -57,6 +60,10 @@ public sealed class RecordedSwitch : IDisposable
     public int PortOf(string port) => Array.IndexOf(Snapshot.PortNames, port);
 
     public int Held(string port) => Workers.HeldOf(PortOf(port));
+
+    /// <summary>From now on these look on, too, instead of those before them.</summary>
+    public void Watch(params (PacketWatcher, PacketMatch)[] watchers) =>
+        _shared.Watch = WatchSet.After(_shared.Watch, ref _watchVersion, [_observer, .. watchers]);
 
     /// <summary>A port takes so many frames, and then no more.</summary>
     public void Limit(string port, int frames)

@@ -58,7 +58,7 @@ internal sealed class ConfigMap
     public string Required(string key)
     {
         string? text = Text(key);
-        if (text == null)
+        if (text == null && !Has(key))
         {
             _errors.Add(Position, $"{_what} has no '{key}'; add it");
         }

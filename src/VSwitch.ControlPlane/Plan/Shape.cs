@@ -81,7 +81,7 @@ internal sealed class ListField<T, TItem>(
         {
             TItem[] was = [.. then[now.Key]];
             TItem[] stays = [.. now.Where(item => was.Contains(item, _comparer))];
-            bool isOtherFirst = was.Length > 0 && !_comparer.Equals(was[0], now.First());
+            bool isOtherFirst = stays.Length > 0 && !_comparer.Equals(was[0], now.First());
             if (isOtherFirst || !stays.SequenceEqual(was.Where(item => now.Contains(item, _comparer)), _comparer))
             {
                 return true;

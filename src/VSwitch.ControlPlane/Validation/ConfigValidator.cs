@@ -48,6 +48,7 @@ internal sealed partial class ConfigValidator
         ValidateInternet();
         ValidateElasticIps();
         ValidateDevices();
+        ValidateFlowLogs();
         ValidateMirrors();
     }
 

@@ -1,4 +1,5 @@
 using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.FlowLogs;
 
 namespace VSwitch.DataPlane.Flows;
 
@@ -23,6 +24,8 @@ public sealed unsafe class Connections : IDisposable
     private HalfOpenQuota _quota;
     private int _eniCount = 1;
     private int _part;
+    private FlowRecorder? _recorder;
+    private byte _epoch;
 
     /// <summary>Makes tables that can hold the whole budget in each family; memory is taken as connections come.</summary>
     public Connections(FlowBudget budget, WorkerCounters counters)
@@ -56,6 +59,23 @@ public sealed unsafe class Connections : IDisposable
 
     /// <summary>Connections of both families.</summary>
     public int Count => V4.Count + V6.Count;
+
+    /// <summary>Gets what connections carried, for flow logs; null while there are none. What they carried before it came is not
+    /// reported.</summary>
+    internal FlowRecorder? Recorder
+    {
+        get => _recorder;
+        set
+        {
+            bool isNew = value != _recorder;
+            _recorder = value;
+            if (value != null && isNew)
+            {
+                _epoch = (byte)(_epoch == byte.MaxValue ? 1 : _epoch + 1);
+                value.Epoch = _epoch;
+            }
+        }
+    }
 
     /// <summary>The worker's time, milliseconds (wrapping): when it last moved time on.</summary>
     public uint NowMs => _nowMs;
@@ -117,6 +137,7 @@ public sealed unsafe class Connections : IDisposable
         int number = table.NumberOf(entry);
         FlowDetail* detail = table.DetailOf(entry);
         detail->CreatedMs = _nowMs;
+        detail->LogEpoch = _epoch;
         HalfOpen.Add(SlotOf(table, number), chargedPort, _budget.NextOrder());
         if (detail->InWheel == 0)
         {
@@ -156,6 +177,7 @@ public sealed unsafe class Connections : IDisposable
     public void Remove(FlowEntry* entry)
     {
         FlowTable table = TableOf(entry);
+        _recorder?.NoteEnd(this, entry, table.DetailOf(entry), SlotOf(table, table.NumberOf(entry)));
         if ((entry->Flags & FlowFlags.Answered) == 0)
         {
             HalfOpen.Remove(SlotOf(table, table.NumberOf(entry)));

@@ -65,16 +65,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (reason != DropReason.None)
         {
+            p->KeyHigh = NoTuple;
             Drop(p, reason);
             return;
         }
 
         if (!IsFromSender(p, eni, port))
         {
+            p->KeyHigh = NoTuple;
             Drop(p, DropReason.SpoofedMac);
         }
         else if (ParseStage.EtherType(p) == ParseStage.EtherTypeArp)
         {
+            p->KeyHigh = NoTuple;
             HandleArp(p);
         }
         else if ((p->Flags & PacketFlags.IsV6) == 0)
@@ -84,6 +87,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (IsNeighborDiscovery(p))
         {
+            p->KeyHigh = NoTuple;
             HandleNeighborDiscovery(p);
         }
         else

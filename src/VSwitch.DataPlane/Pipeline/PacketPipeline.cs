@@ -71,6 +71,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _shared = shared;
         _pool = pool;
         _counters = counters;
+        _meters = counters.Meters;
         _steering = steering;
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);
@@ -279,6 +280,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
 
         _counters.CountDrop(p->InPort, reason);
+        if (_rejects != null)
+        {
+            NoteReject(p, reason);
+        }
+
         _counters.LastDrops.Note(reason, _nowNs, p->InPort, p->Data, p->Length);
         NoteEnd(p, PacketVerdict.Dropped, reason);
         Free(p);

@@ -70,6 +70,18 @@ public sealed unsafe class NeighborTable : IDisposable
     /// <summary>Grows after each MAC that is learnt or changes: whoever waits for one looks again when it has grown.</summary>
     public int Version => Volatile.Read(ref _version);
 
+    /// <summary>Neighbours that are known. Looks at every slot: for who counts now and then.</summary>
+    public int CountKnown()
+    {
+        int count = 0;
+        for (int i = 0; i < SlotCount; i++)
+        {
+            count += Volatile.Read(ref _slots[i].Mac) != 0 ? 1 : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>The raw MAC of an IPv4 neighbour, 0 = not known.</summary>
     public ulong Lookup(uint address) => Lookup(new RawIp6(address, 0), isV6: false);
 

@@ -46,23 +46,14 @@ internal sealed class CopyBudget
             return true;
         }
 
-        if (nowNs != _seenNs)
-        {
-            Refill(nowNs);
-        }
-
+        bool isSolvent = MaySpend(nowNs);
         if (_skip > 0)
         {
             _skip--;
             return false;
         }
 
-        if (_creditNs < MostDebtNs)
-        {
-            return false;
-        }
-
-        if (OneIn > 1)
+        if (isSolvent && OneIn > 1)
         {
             // Marsaglia's xorshift; 0 to 2N - 2 are passed over, N - 1 on average.
             _random ^= _random << 13;
@@ -71,7 +62,18 @@ internal sealed class CopyBudget
             _skip = (int)(_random % (uint)((2 * OneIn) - 1));
         }
 
-        return true;
+        return isSolvent;
+    }
+
+    /// <summary>False while so much was copied that nothing more may be, sampled or not.</summary>
+    public bool MaySpend(long nowNs)
+    {
+        if (nowNs != _seenNs)
+        {
+            Refill(nowNs);
+        }
+
+        return _isUnlimited || _creditNs >= MostDebtNs;
     }
 
     /// <summary>A packet was copied.</summary>

@@ -88,18 +88,12 @@ public sealed unsafe class PacketTap : PacketWatcher, IDisposable
     public void Release(int worker, PacketRecord* record) => _lanes[worker].Ring.Release(record);
 
     /// <inheritdoc/>
-    protected internal override bool Wants(int worker, int port, long nowNs)
-    {
-        Lane lane = _lanes[worker];
-        if (lane.Budget.Take(nowNs))
-        {
-            return true;
-        }
+    protected internal override bool Wants(int worker, int port, long nowNs) =>
+        Count(_lanes[worker], port, _lanes[worker].Budget.Take(nowNs));
 
-        lane.Counts[port].PassedOver++;
-        lane.LostSinceLast[port]++;
-        return false;
-    }
+    /// <inheritdoc/>
+    protected internal override bool StillWants(int worker, int port, long nowNs) =>
+        Count(_lanes[worker], port, _lanes[worker].Budget.MaySpend(nowNs));
 
     /// <inheritdoc/>
     protected internal override void See(int worker, in Sighting sighting)
@@ -138,6 +132,17 @@ public sealed unsafe class PacketTap : PacketWatcher, IDisposable
 
     /// <inheritdoc/>
     protected internal override void EndBurst(int worker) => _lanes[worker].Ring.Publish();
+
+    private static bool Count(Lane lane, int port, bool isTaken)
+    {
+        if (!isTaken)
+        {
+            lane.Counts[port].PassedOver++;
+            lane.LostSinceLast[port]++;
+        }
+
+        return isTaken;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

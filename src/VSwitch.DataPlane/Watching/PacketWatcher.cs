@@ -17,6 +17,10 @@ public abstract class PacketWatcher
     /// <param name="nowNs">The worker's time.</param>
     protected internal virtual bool Wants(int worker, int port, long nowNs) => true;
 
+    /// <summary>Asked at the end of a packet that was wanted when it came in, perhaps to another worker; false = this one has no time
+    /// for it, and the watcher counts it.</summary>
+    protected internal virtual bool StillWants(int worker, int port, long nowNs) => true;
+
     /// <summary>Shows a packet.</summary>
     /// <param name="worker">The worker.</param>
     /// <param name="sighting">The packet.</param>

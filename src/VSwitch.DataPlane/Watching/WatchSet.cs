@@ -108,7 +108,9 @@ public sealed unsafe class WatchSet
             PacketWatcher watcher = _watchers[i];
             PacketMatch match = _matches[i];
             bool isFor = (saved->Watchers & (1u << watcher.Slot)) != 0 && watcher.Since <= saved->SetVersion;
-            if (isFor && (!match.AsksFate || (match.IsFate(verdict, reason) && watcher.Wants(place.Worker, p->InPort, place.NowNs))))
+            if (isFor && (match.AsksFate
+                ? match.IsFate(verdict, reason) && watcher.Wants(place.Worker, p->InPort, place.NowNs)
+                : watcher.StillWants(place.Worker, p->InPort, place.NowNs)))
             {
                 watcher.See(place.Worker, sighting);
             }

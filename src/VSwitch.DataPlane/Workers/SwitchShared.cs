@@ -19,7 +19,8 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
     /// <param name="budget">Connections allowed.</param>
-    /// <param name="bucketCapacity">Token buckets at most.</param>
+    /// <param name="bucketCapacity">Token buckets, and meters, at most: behind the highest of any snapshot to come
+    /// (<see cref="ForwardingSnapshot.MeterEnd"/>).</param>
     /// <param name="secret">Key of the connection tables' hash; random for a switch, fixed for a replay.</param>
     public SwitchShared(ForwardingSnapshot snapshot, FlowBudget budget, int bucketCapacity, (ulong Low, ulong High) secret)
     {
@@ -39,13 +40,7 @@ public sealed class SwitchShared : IDisposable
         _devices = devices;
         _generation = generation;
         Budget = budget;
-        int buckets = 0;
-        foreach (BucketRate rate in snapshot.BucketRates)
-        {
-            buckets = Math.Max(buckets, rate.Bucket + 1);
-        }
-
-        Buckets = new TokenBuckets(buckets);
+        Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
     }
 

@@ -35,7 +35,7 @@ public sealed unsafe class Worker : IDisposable
         _home = home;
         Steering = steering;
         Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
-        Counters = new WorkerCounters(options.PortCapacity);
+        Counters = new WorkerCounters(options.PortCapacity, shared.Buckets.Capacity);
         Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
         _packets = (PacketBuffer**)_list.Address;

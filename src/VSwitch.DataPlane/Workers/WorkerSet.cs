@@ -36,6 +36,7 @@ public sealed class WorkerSet : IDisposable
             Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i));
         }
 
+        Eips = new EipMeters(Workers, shared.Buckets.Capacity);
         Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);
         foreach (Connections own in all)
         {
@@ -51,6 +52,9 @@ public sealed class WorkerSet : IDisposable
 
     /// <summary>The workers.</summary>
     public Worker[] Workers { get; }
+
+    /// <summary>What EIPs sent and received.</summary>
+    public EipMeters Eips { get; }
 
     /// <summary>Connections of all workers.</summary>
     public int ConnectionCount

@@ -34,6 +34,8 @@ internal static class CaptureEndpoint
             return Problems.Conflict($"{WatchControl.MaxCaptures} captures are under way, and there may be no more; end one");
         }
 
+        context.Response.RegisterForDispose(session);
+
         // A capture without packets is no slow client; who takes nothing is given up by the stream itself.
         IHttpMinResponseDataRateFeature? rate = context.Features.Get<IHttpMinResponseDataRateFeature>();
         if (rate != null)
@@ -47,17 +49,14 @@ internal static class CaptureEndpoint
 
     private static async Task Run(CaptureSession session, Stream body, HttpContext context, CancellationToken ended)
     {
-        using (session)
+        try
         {
-            try
-            {
-                await CaptureStream.Run(session, body, CaptureStream.StallLimit, TimeProvider.System, ended, context.RequestAborted);
-            }
-            catch (OperationCanceledException)
-            {
-                // The client went, or took nothing for too long.
-                context.Abort();
-            }
+            await CaptureStream.Run(session, body, CaptureStream.StallLimit, TimeProvider.System, ended, context.RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client went, or took nothing for too long.
+            context.Abort();
         }
     }
 

@@ -6,6 +6,7 @@ using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.Plan;
+using VSwitch.ControlPlane.State;
 using VSwitch.Live;
 
 namespace VSwitch.Api;
@@ -33,7 +34,7 @@ internal sealed class ChangeAnswers(SwitchControl control)
     public async Task<IResult> Answer(
         HttpContext context, bool? dryRun, Func<SwitchConfig, SwitchConfig> edit, (string Path, string Kind, string Name)? location = null)
     {
-        var request = new ChangeRequest(edit) { IsFor = Precondition(context.Request), IsRehearsal = dryRun == true };
+        var request = new ChangeRequest(edit) { By = OriginOf(context.Request), IsFor = Precondition(context.Request), IsRehearsal = dryRun == true };
         try
         {
             ChangeOutcome outcome = await control.ChangeAsync(request, context.RequestAborted);
@@ -85,6 +86,10 @@ internal sealed class ChangeAnswers(SwitchControl control)
             };
             return Task.CompletedTask;
         });
+
+    /// <summary>Our own client says its name.</summary>
+    private static ChangeOrigin OriginOf(HttpRequest request) =>
+        request.Headers.UserAgent.ToString().StartsWith(ApiClient.ProductName + "/", StringComparison.Ordinal) ? ChangeOrigin.Apply : ChangeOrigin.Api;
 
     /// <summary>RFC 9110 section 13.1.1.</summary>
     private static Func<long, bool>? Precondition(HttpRequest request)

@@ -10,8 +10,15 @@ namespace VSwitch.Api;
 /// <param name="Workers">Worker threads.</param>
 /// <param name="Ports">Ports, the internet side included where there is one.</param>
 /// <param name="Connections">Live connections.</param>
+/// <param name="State">The state folder; left out without one.</param>
 internal sealed record StatusDocument(
-    string Version, DateTime StartedAt, double UptimeSeconds, long Revision, int Workers, int Ports, int Connections);
+    string Version, DateTime StartedAt, double UptimeSeconds, long Revision, int Workers, int Ports, int Connections, StateFolderDocument? State);
+
+/// <summary>The folder in which changes survive.</summary>
+/// <param name="Folder">Its path, as it was given.</param>
+/// <param name="Refused">Changes since the start that could not be kept, and so were not made.</param>
+/// <param name="LastRefusal">Why the last change could not be kept; left out when it was.</param>
+internal sealed record StateFolderDocument(string Folder, long Refused, string? LastRefusal);
 
 /// <summary>What passed a port. received = forwarded + answered + consumed + dropped + held, up to what is under way.</summary>
 /// <param name="Received">Frames that came in.</param>
@@ -165,7 +172,7 @@ internal sealed record BuffersDocument(int Free, int Total);
 internal sealed record WorkerDocument(
     int Index, int? Processor, int Connections, long BurstCount, long BurstPackets, double MeanBurst, long HandedOver, long TakenOver,
     long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers,
-    double? BusySeconds = null);
+    double BusySeconds);
 
 /// <summary>All workers.</summary>
 internal sealed record WorkersDocument(IReadOnlyList<WorkerDocument> Workers);

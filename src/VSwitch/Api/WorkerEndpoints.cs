@@ -10,12 +10,14 @@ namespace VSwitch.Api;
 /// <summary>How does each worker fare?</summary>
 internal static class WorkerEndpoints
 {
+    private const double NsPerSecond = 1e9;
+
     public static void Map(IEndpointRouteBuilder routes, SwitchControl control) =>
         routes.MapGet("/v1/workers", () =>
             TypedResults.Ok(new WorkersDocument([.. control.Host.Workers.Workers.Select(w => Document(control.Host, w))])))
-            .Describe("workers", "All workers: bursts, hand-overs, connections, buffers.");
+            .Describe("workers", "All workers: load, bursts, hand-overs, connections, buffers.");
 
-    private static WorkerDocument Document(SwitchHost host, Worker worker)
+    private static unsafe WorkerDocument Document(SwitchHost host, Worker worker)
     {
         WorkerCounters c = worker.Counters;
         long bursts = Volatile.Read(ref c.BurstCount);
@@ -25,6 +27,6 @@ internal static class WorkerEndpoints
             bursts == 0 ? 0 : Math.Round((double)packets / bursts, 2), Volatile.Read(ref c.HandedOver), Volatile.Read(ref c.TakenOver),
             Volatile.Read(ref c.FlowsCreated), Volatile.Read(ref c.FlowsRemoved), Volatile.Read(ref c.FlowsEvicted),
             worker.Pipeline.HeldCount, new BuffersDocument(worker.Pool.SmallFreeCount, worker.Pool.SmallCount),
-            new BuffersDocument(worker.Pool.LargeFreeCount, worker.Pool.LargeCount));
+            new BuffersDocument(worker.Pool.LargeFreeCount, worker.Pool.LargeCount), Volatile.Read(ref c.Rounds->BusyNs) / NsPerSecond);
     }
 }

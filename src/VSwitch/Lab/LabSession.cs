@@ -82,8 +82,7 @@ internal sealed class LabSession
         catch
         {
             state.Switch.End();
-            File.Delete(log);
-            File.Delete(_stateFile);
+            DeleteFiles(state);
             throw;
         }
 
@@ -130,9 +129,20 @@ internal sealed class LabSession
         }
 
         LabRunner.Detach(state.Namespaces);
+        DeleteFiles(state);
+        return new LabClosing(true, closing, orphans);
+    }
+
+    /// <summary>The socket too: a switch that was killed leaves it.</summary>
+    private void DeleteFiles(LabState state)
+    {
+        if (state.Api != null && ApiAddress.Parse(state.Api).SocketPath is string socket)
+        {
+            File.Delete(socket);
+        }
+
         File.Delete(state.Log);
         File.Delete(_stateFile);
-        return new LabClosing(true, closing, orphans);
     }
 
     private LabState StateOf(LabPlan plan, LabSwitch background, string log, ApiAddress? api) => new(

@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.Plan;
+using VSwitch.ControlPlane.State;
 
 namespace VSwitch.Live;
 
@@ -8,6 +9,9 @@ namespace VSwitch.Live;
 /// change's turn. What it throws goes to whoever asked, and nothing changes.</param>
 internal sealed record ChangeRequest(Func<SwitchConfig, SwitchConfig> Edit)
 {
+    /// <summary>Who wants it.</summary>
+    public ChangeOrigin By { get; init; } = ChangeOrigin.Api;
+
     /// <summary>Says whether the change was made for a revision; null = for any.</summary>
     public Func<long, bool>? IsFor { get; init; }
 
@@ -23,4 +27,8 @@ internal sealed record ChangeRequest(Func<SwitchConfig, SwitchConfig> Edit)
 internal sealed record ChangeOutcome(long Revision, bool Changed, IReadOnlyList<ConfigChange> Changes, FlowImpact? Impact = null);
 
 /// <summary>A configuration and the revision that it is, read as one.</summary>
-internal sealed record NumberedConfig(long Revision, SwitchConfig Config);
+internal sealed record NumberedConfig(long Revision, SwitchConfig Config)
+{
+    /// <summary>When it came into force, UTC.</summary>
+    public DateTime Since { get; init; } = DateTime.UtcNow;
+}

@@ -89,7 +89,6 @@ internal sealed class ConnectionJudge : IDisposable
         copy.Entry.State = FlowState.Other;
         copy.Entry.Flags |= FlowFlags.Answered;
         copy.Entry.DeadlineMs = (uint)(_nowNs / 1_000_000) + LongMs;
-        shadow.Clear();
         if (!shadow.TryImport(copy))
         {
             return new ShadowOutcome(DropReason.UnknownPort, OutPort: -1, IsHeld: false, HasEnded: true);
@@ -98,6 +97,8 @@ internal sealed class ConnectionJudge : IDisposable
         Span<byte> frame = stackalloc byte[NextPacket.MaxBytes];
         int bytes = NextPacket.Write(record, isReply, frame);
         int port = isReply ? record.OtherPort : record.OpenerPort;
-        return shadow.Send(frame[..bytes], port, _nowNs);
+        ShadowOutcome outcome = shadow.Send(frame[..bytes], port, _nowNs);
+        shadow.Clear();
+        return outcome;
     }
 }

@@ -25,6 +25,7 @@ internal sealed class ConnectionReader(SwitchHost host)
             {
                 do
                 {
+                    cancel.ThrowIfCancellationRequested();
                     walk.Begin();
                     host.Post(worker, walk);
                     Await(worker, () => walk.IsResting, cancel);

@@ -35,7 +35,7 @@ internal sealed unsafe class ShadowSwitch<TTracer> : IDisposable
         Array.Fill(devices, _sink);
         _shared = live.Fork(snapshot, devices, connections, nowNs / 1_000_000);
         _shared.Watch = WatchSet.Of((_drops, new PacketMatch { Verdict = PacketVerdict.Dropped }));
-        _counters = new WorkerCounters(ports);
+        _counters = new WorkerCounters(ports, _shared.Buckets.Capacity);
         _pipeline = new PacketPipeline<TTracer>(_shared, _pool, _counters, steering: null, transmitQueue: 0, tracer);
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.Plan;
+using VSwitch.ControlPlane.State;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Live;
@@ -15,14 +16,20 @@ internal sealed class SwitchControl
     private NumberedConfig _current;
 
     /// <summary>Takes charge of a switch.</summary>
-    public SwitchControl(SwitchHost host)
+    /// <param name="host">The switch.</param>
+    /// <param name="ledger">Where its changes are written down; null = in memory.</param>
+    public SwitchControl(SwitchHost host, ChangeLedger? ledger = null)
     {
         Host = host;
-        _current = new NumberedConfig(1, host.Config);
+        Ledger = ledger ?? new ChangeLedger(host.Config);
+        _current = new NumberedConfig(Ledger.Revision, host.Config);
     }
 
     /// <summary>The switch.</summary>
     public SwitchHost Host { get; }
+
+    /// <summary>Where its changes are written down.</summary>
+    public ChangeLedger Ledger { get; }
 
     /// <summary>How long a change waits for its turn before it is refused.</summary>
     public TimeSpan WaitLimit { get; init; } = TimeSpan.FromSeconds(10);
@@ -30,12 +37,13 @@ internal sealed class SwitchControl
     /// <summary>The configuration in force with its revision.</summary>
     public NumberedConfig Current => Volatile.Read(ref _current);
 
-    /// <summary>Grows by one with each change that was put in force; 1 at the start.</summary>
+    /// <summary>Grows by one with each change that was put in force; 1 at the start, or what the state folder says.</summary>
     public long Revision => Current.Revision;
 
     /// <summary>Puts a configuration in force, or changes nothing.</summary>
     /// <exception cref="ChangeRefusedException">It is refused.</exception>
-    public ChangeOutcome Apply(SwitchConfig config) => ChangeAsync(new ChangeRequest(_ => config)).GetAwaiter().GetResult();
+    public ChangeOutcome Apply(SwitchConfig config, ChangeOrigin by) =>
+        ChangeAsync(new ChangeRequest(_ => config) { By = by }).GetAwaiter().GetResult();
 
     /// <summary>Carries out a change, or nothing of it. One that says what is in force already leaves snapshot and revision alone.</summary>
     /// <param name="request">The change.</param>
@@ -60,7 +68,7 @@ internal sealed class SwitchControl
         {
             throw new ChangeRefusedException(ChangeRefusal.Conflict, e.Message, e);
         }
-        catch (Exception e) when (e is DeviceException or IOException or UnauthorizedAccessException or Win32Exception or InsufficientMemoryException)
+        catch (Exception e) when (e is StateException or DeviceException or IOException or UnauthorizedAccessException or Win32Exception or InsufficientMemoryException)
         {
             throw new ChangeRefusedException(ChangeRefusal.Unavailable, e.Message, e);
         }
@@ -91,9 +99,10 @@ internal sealed class SwitchControl
         // Prepare is the last that may fail but for keeping it, which stands between the two: what was acknowledged is kept, and what
         // cannot be kept is not put in force.
         using PreparedChange change = Host.Prepare(diff.Config);
+        long revision = Ledger.Keep(diff.Config, request.By, diff.Changes);
         Host.Commit(change);
-        Volatile.Write(ref _current, new NumberedConfig(current.Revision + 1, diff.Config));
-        return new ChangeOutcome(current.Revision + 1, true, diff.Changes);
+        Volatile.Write(ref _current, new NumberedConfig(revision, diff.Config));
+        return new ChangeOutcome(revision, true, diff.Changes);
     }
 
     /// <summary>Asks the live connections, which may be many, while the next change goes on.</summary>

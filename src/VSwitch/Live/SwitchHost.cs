@@ -15,15 +15,16 @@ namespace VSwitch.Live;
 internal sealed class SwitchHost : IDisposable
 {
     private const int SparePorts = 1024;
-    private const int SpareBuckets = 4096;
+    private const int SpareEips = 16384;
     private const int LargestLease = 256;
     private readonly RestingNumbers _resting;
     private readonly Dictionary<string, (DeviceConfig Config, IPacketDevice Device)> _open = new(StringComparer.Ordinal);
     private readonly SwitchShared _shared;
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
+    private readonly FlowLogService _flowLogs;
     private readonly int _portCapacity;
-    private readonly Func<SwitchSettings, int> _workersOf;
+    private readonly int _processors;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
     private volatile bool _stopped;
@@ -38,8 +39,8 @@ internal sealed class SwitchHost : IDisposable
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        _workersOf = settings => workers ?? settings.Workers ?? cpus.Length;
-        WorkerCount = _workersOf(config.Switch);
+        _processors = cpus.Length;
+        WorkerCount = workers ?? config.Switch.Workers ?? _processors;
         Placement = new WorkerPlacement(WorkerCount, cpus);
         StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
@@ -58,7 +59,7 @@ internal sealed class SwitchHost : IDisposable
         RandomNumberGenerator.Fill(secret);
         _shared = new SwitchShared(
             Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, LeaseOf(config)),
-            _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
+            Eip.OutMeterOf(_numbers.EipCount + SpareEips), (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
         Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
@@ -70,6 +71,7 @@ internal sealed class SwitchHost : IDisposable
             _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
+        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
         if (ownsProcess)
         {
             Placement.KeepOthersOff();
@@ -119,6 +121,9 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>The snapshot in force.</summary>
     public ForwardingSnapshot Snapshot => InForce.Snapshot;
 
+    /// <summary>How the flow logs fare.</summary>
+    public IReadOnlyList<FlowLogStatus> FlowLogs => _flowLogs.Status;
+
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
 
@@ -139,7 +144,7 @@ internal sealed class SwitchHost : IDisposable
     /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
     /// <exception cref="DeviceException">A new device cannot be opened.</exception>
     /// <exception cref="IOException">A capture file of a new device cannot be opened.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for, or changes what
+    /// <exception cref="InvalidOperationException">It needs more ports or EIPs than the switch was started for, or changes what
     /// cannot change while it runs.</exception>
     public PreparedChange Prepare(SwitchConfig config)
     {
@@ -173,10 +178,10 @@ internal sealed class SwitchHost : IDisposable
         Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
         NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
+        IReadOnlyList<int> freeEips = _resting.Release(numbers);
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
         RequireCapacity(snapshot);
-        return new PreparedChange(config, numbers, freeBuckets, wanted) { Snapshot = snapshot };
+        return new PreparedChange(config, numbers, freeEips, wanted) { Snapshot = snapshot };
     }
 
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
@@ -184,12 +189,14 @@ internal sealed class SwitchHost : IDisposable
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         RebaseCounters(change.Snapshot);
-        foreach (int bucket in change.FreeBuckets)
+        foreach (int eip in change.FreeEips)
         {
-            _shared.Buckets.Clear(bucket);
+            _shared.Buckets.Clear(Eip.OutMeterOf(eip));
+            _shared.Buckets.Clear(Eip.InMeterOf(eip));
         }
 
         _resting.Commit(Config, change.Config);
+        _flowLogs.Use(change.Config, change.Snapshot);
         _numbers = change.Numbers;
         Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
@@ -247,6 +254,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Workers.DropHeld();
+        _flowLogs.Dispose();
         CloseDevices();
         foreach (PollWaiter waiter in _waiters)
         {
@@ -279,7 +287,8 @@ internal sealed class SwitchHost : IDisposable
     {
         SwitchSettings now = Config.Switch;
         var refused = new List<string>();
-        if (_workersOf(asked) is int workers && workers != WorkerCount)
+        int workers = asked.Workers ?? _processors;
+        if (asked.Workers != now.Workers && workers != WorkerCount)
         {
             refused.Add($"switch.workers from {WorkerCount} to {workers}");
         }
@@ -322,13 +331,14 @@ internal sealed class SwitchHost : IDisposable
                 "apply the removals first, or restart it");
         }
 
-        int buckets = snapshot.BucketRates.Select(rate => rate.Bucket + 1).DefaultIfEmpty(0).Max();
-        if (buckets > _shared.Buckets.Capacity)
+        if (snapshot.MeterEnd > _shared.Buckets.Capacity)
         {
             throw new InvalidOperationException(
-                $"the switch was started for {_shared.Buckets.Capacity} EIP rate limits and the change needs {buckets}, those that it removes " +
-                "included: apply the removals first, or restart it");
+                $"the switch was started for {NumbersOf(_shared.Buckets.Capacity)} EIPs and the change needs {NumbersOf(snapshot.MeterEnd)}, those that " +
+                "it removes included: apply the removals first, or restart it");
         }
+
+        static int NumbersOf(int meters) => (meters / 2) - 1;
     }
 
     /// <summary>What was opened before one that cannot be is closed with the change.</summary>
@@ -358,7 +368,7 @@ internal sealed class SwitchHost : IDisposable
         return removed;
     }
 
-    /// <summary>A port that is new begins to count at 0, whoever had its number.</summary>
+    /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>
     private void RebaseCounters(ForwardingSnapshot snapshot)
     {
         for (int port = 1; port < snapshot.PortCount; port++)
@@ -368,7 +378,17 @@ internal sealed class SwitchHost : IDisposable
                 Workers.Rebase(port);
             }
         }
+
+        for (int i = 1; i < snapshot.EipCount; i++)
+        {
+            Eip eip = snapshot.EipAt(i);
+            if (eip.Since > Snapshot.Version)
+            {
+                Workers.Eips.Rebase(eip.Number);
+            }
+        }
     }
+
 
     private static void DisposeAll(IEnumerable<IPacketDevice> devices)
     {

@@ -18,7 +18,8 @@ internal readonly record struct Sample(JsonElement Now, JsonElement? Before, dou
 /// <param name="Text">Its text for a row.</param>
 /// <param name="IsNumber">True for what stands at the right.</param>
 /// <param name="OnlyWatched">True for what needs two looks.</param>
-internal sealed record Column(string Title, Func<Sample, string> Text, bool IsNumber = false, bool OnlyWatched = false)
+/// <param name="OnlyOnce">True for what gives way to the rates while it is watched.</param>
+internal sealed record Column(string Title, Func<Sample, string> Text, bool IsNumber = false, bool OnlyWatched = false, bool OnlyOnce = false)
 {
     /// <summary>A column that shows what stands at a path.</summary>
     public static Column Of(string title, string path) => new(title, s => s.Now.Text(path));

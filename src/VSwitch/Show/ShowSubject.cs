@@ -33,7 +33,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
             [
                 Column.Of("worker", "index"),
                 new("load", s => s.Now.At("load") is JsonElement load ? load.GetDouble().ToString("0 %", CultureInfo.InvariantCulture) : "", IsNumber: true),
-                Column.Count("flows", "connections"), Column.Count("packets", "burstPackets"), Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
+                Column.Count("flows", "connections"), Column.Count("packets", "burstPackets") with { OnlyOnce = true }, Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
                 Column.Count("handed over", "handedOver"), Column.Count("taken over", "takenOver"), Column.Count("held", "held"), Column.Count("free", "smallBuffers.free"),
             ]),
         new("eips", "The elastic IPs: where each leads, its bandwidth.", "/v1/elastic-ips", "elasticIps",
@@ -72,8 +72,9 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     private static Column[] Ports() =>
     [
         Column.Of("port", "name"),
-        new("device", s => s.Now.At("device") is JsonElement d ? d.Text("name") + (d.Text("up") == "no" ? " (down)" : "") : "-"),
-        Column.Count("received", "counters.received"), Column.Count("sent", "counters.sent"), Column.Count("dropped", "counters.dropped"),
+        new("device", s => s.Now.At("device") is JsonElement d ? d.Text("name") + (d.Text("up") == "no" ? " (down)" : "") : "-", OnlyOnce: true),
+        Column.Count("received", "counters.received") with { OnlyOnce = true }, Column.Count("sent", "counters.sent") with { OnlyOnce = true },
+        Column.Count("dropped", "counters.dropped"),
         BitRate("in", "counters.receivedBytes"), BitRate("out", "counters.sentBytes"),
         new("drop reasons", s => string.Join('\n', s.Now.At("counters.drops") is JsonElement drops
             ? drops.EnumerateObject().OrderByDescending(d => d.Value.GetInt64()).Select(d => $"{d.Name} {d.Value}") : [])),
@@ -81,11 +82,10 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
 
     private static Column[] Flows() =>
     [
-        Column.Of("protocol", "protocol"),
+        Column.Of("proto", "protocol"),
         new("from", s => End(s.Now, "source", "sourcePort")),
         new("to", s => End(s.Now, "destination", "destinationPort")),
         Column.Of("state", "state"),
-        new("packets", s => (s.Now.Number("packetsOut") + s.Now.Number("packetsIn")).ToString("0", CultureInfo.InvariantCulture), IsNumber: true),
         new("bytes", s => HumanText.Bytes(s.Now.Number("bytesOut") + s.Now.Number("bytesIn")), IsNumber: true),
         new("age", s => HumanText.Time(s.Now.Number("ageSeconds")), IsNumber: true),
     ];

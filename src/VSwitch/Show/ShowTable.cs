@@ -23,7 +23,7 @@ internal sealed class ShowTable(ShowSubject subject, TimeProvider time)
         JsonElement[] rows = [.. document.ValueKind == JsonValueKind.Array ? document.EnumerateArray() : document.List(subject.List)];
         long now = time.GetTimestamp();
         double seconds = time.GetElapsedTime(_lookedAt, now).TotalSeconds;
-        Column[] columns = [.. subject.Columns.Where(c => isWatched || !c.OnlyWatched)];
+        Column[] columns = [.. subject.Columns.Where(c => isWatched ? !c.OnlyOnce : !c.OnlyWatched)];
         Sample[] samples = [.. rows.Select(r => new Sample(r, _before.TryGetValue(ShowSubject.KeyOf(r), out JsonElement b) ? b : null, seconds))];
         string[][] texts = [.. samples.Select(s => columns.Select(c => c.Text(s)).ToArray())];
         _before = rows.DistinctBy(ShowSubject.KeyOf).ToDictionary(ShowSubject.KeyOf, StringComparer.Ordinal);
@@ -38,7 +38,7 @@ internal sealed class ShowTable(ShowSubject subject, TimeProvider time)
         int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => isWatched || texts.Any(t => t[i].Length > 0))];
         foreach (int i in shown)
         {
-            var column = new TableColumn(columns[i].Title) { NoWrap = i == 0 };
+            var column = new TableColumn(columns[i].Title) { NoWrap = i == 0 || columns[i].IsNumber, Padding = new Padding(0, 0, 1, 0) };
             table.AddColumn(columns[i].IsNumber ? column.RightAligned() : column);
         }
 

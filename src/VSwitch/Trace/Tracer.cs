@@ -30,7 +30,7 @@ internal static class Tracer
         int number = PortOf(snapshot, port);
         var steps = new List<TraceStep>();
         using var fresh = new SwitchShared(
-            snapshot, new FlowBudget(Room, leaseSize: 1, isExact: true), 2 * Math.Max(1, snapshot.EipCount), (1, 2));
+            snapshot, new FlowBudget(Room, leaseSize: 1, isExact: true), snapshot.MeterEnd, (1, 2));
         using var shadow = new ShadowSwitch<RecordingTracer>(fresh, snapshot, Room, new RecordingTracer(steps), NowNs);
         shadow.Send(frame, number, NowNs);
         return steps;

@@ -26,6 +26,8 @@ internal sealed unsafe class CaptureSession : IDisposable
     private readonly long _wallOffsetNs;
     private readonly Dictionary<int, (string Name, int Interface)> _interfaces = [];
     private long _captured;
+    private bool _isStopped;
+    private bool _isFree;
 
     private CaptureSession(SwitchHost host, CaptureRequest request, PacketTap tap)
     {
@@ -40,7 +42,7 @@ internal sealed unsafe class CaptureSession : IDisposable
     public static PcapngOrigin Origin { get; } = new(
         RuntimeInformation.ProcessArchitecture.ToString(), RuntimeInformation.OSDescription, $"vswitch {Api.StatusEndpoints.ProgramVersion}");
 
-    /// <summary>Packets written so far.</summary>
+    /// <summary>Packets given to a writer so far.</summary>
     public long Captured => Volatile.Read(ref _captured);
 
     /// <summary>True when as many were written as were asked for.</summary>
@@ -105,10 +107,9 @@ internal sealed unsafe class CaptureSession : IDisposable
             {
                 bytes += record->CapturedBytes;
                 _tap.Release(worker, record);
+                packets++;
+                Volatile.Write(ref _captured, _captured + 1);
             }
-
-            packets++;
-            Volatile.Write(ref _captured, _captured + 1);
         }
 
         return packets;
@@ -142,10 +143,21 @@ internal sealed unsafe class CaptureSession : IDisposable
         }
     }
 
-    /// <summary>Ends it: no worker takes anything down for it any more.</summary>
+    /// <summary>Nothing more is taken down; what is there can still be written.</summary>
+    public void Stop()
+    {
+        if (!_isStopped)
+        {
+            _isStopped = true;
+            _isFree = _host.Watch.Remove(_tap);
+        }
+    }
+
+    /// <summary>Ends it: no worker uses it any more.</summary>
     public void Dispose()
     {
-        if (_host.Watch.Remove(_tap))
+        Stop();
+        if (_isFree)
         {
             _tap.Dispose();
         }

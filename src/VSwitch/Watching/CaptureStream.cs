@@ -30,9 +30,15 @@ internal static class CaptureStream
         long toldAt = time.GetTimestamp();
         while (true)
         {
-            bool isLast = ended.IsCancellationRequested;
+            bool isLast = ended.IsCancellationRequested || session.IsDone;
+            if (isLast)
+            {
+                session.Stop();
+            }
+
             int count = session.Drain(writer, StepBytes);
-            if (session.IsDone || isLast || time.GetElapsedTime(toldAt) >= StatisticsEvery)
+            isLast &= count == 0;
+            if (isLast || time.GetElapsedTime(toldAt) >= StatisticsEvery)
             {
                 session.WriteStatistics(writer);
                 toldAt = time.GetTimestamp();
@@ -40,12 +46,12 @@ internal static class CaptureStream
 
             writer.Flush();
             await Send(bytes, client, stallLimit, gone);
-            if (session.IsDone || (isLast && count == 0))
+            if (isLast)
             {
                 return;
             }
 
-            if (count == 0)
+            if (count == 0 && !session.IsDone)
             {
                 await Rest(ended, gone);
             }

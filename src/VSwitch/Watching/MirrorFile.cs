@@ -18,9 +18,11 @@ internal sealed class MirrorFile : IDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _end = new();
     private readonly Task _running;
+    private readonly Action<string?> _onProblem;
     private PcapngWriter? _writer;
     private FileStream? _file;
     private long _goodBytes;
+    private long _settled;
     private long _written;
     private long _unwritten;
     private volatile string? _problem;
@@ -30,17 +32,16 @@ internal sealed class MirrorFile : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="retryAfter">How long after a failure it is tried again.</param>
     /// <param name="time">Says how long that is.</param>
-    public MirrorFile(CaptureSession session, string path, TimeSpan retryAfter, TimeProvider time)
+    /// <param name="onProblem">Hears of a problem, and with null when it is over.</param>
+    public MirrorFile(CaptureSession session, string path, TimeSpan retryAfter, TimeProvider time, Action<string?> onProblem)
     {
+        _onProblem = onProblem;
         _session = session;
         _path = path;
         _retryAfter = retryAfter;
         _time = time;
         _running = Task.Run(Run);
     }
-
-    /// <summary>Raised when a problem appears, and with null when it is over.</summary>
-    public event Action<string?>? ProblemChanged;
 
     /// <summary>Why nothing is written at the time; null while all is well.</summary>
     public string? Problem => _problem;
@@ -67,6 +68,11 @@ internal sealed class MirrorFile : IDisposable
         while (true)
         {
             bool isLast = _end.IsCancellationRequested;
+            if (isLast)
+            {
+                _session.Stop();
+            }
+
             if (_writer == null && (_problem == null || isLast || _time.GetElapsedTime(triedAt) >= _retryAfter))
             {
                 triedAt = _time.GetTimestamp();
@@ -108,8 +114,16 @@ internal sealed class MirrorFile : IDisposable
 
         _writer!.Flush();
         _goodBytes = _file!.Position;
-        Volatile.Write(ref _written, _session.Captured - _unwritten);
+        Volatile.Write(ref _written, _written + TakeUnsettled());
         return count;
+    }
+
+    /// <summary>Packets taken out of the rings since the last call: now it is known whether they are in the file.</summary>
+    private long TakeUnsettled()
+    {
+        long packets = _session.Captured - _settled;
+        _settled += packets;
+        return packets;
     }
 
     private void Open()
@@ -155,7 +169,7 @@ internal sealed class MirrorFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            Volatile.Write(ref _unwritten, _session.Captured - _written);
+            Volatile.Write(ref _unwritten, _unwritten + TakeUnsettled());
             Abandon();
             Tell(e.Message.StartsWith(_path, StringComparison.Ordinal) ? e.Message : $"{_path}: {e.Message}");
         }
@@ -183,7 +197,7 @@ internal sealed class MirrorFile : IDisposable
         if (problem != _problem)
         {
             _problem = problem;
-            ProblemChanged?.Invoke(problem);
+            _onProblem(problem);
         }
     }
 }

@@ -93,9 +93,8 @@ internal sealed class MirrorSet(SwitchHost host) : IDisposable
     private MirrorFile BeginFile(MirrorConfig mirror)
     {
         CaptureSession session = CaptureSession.TryBegin(host, new CaptureRequest(FilterOf(mirror)), isMirror: true)!;
-        var file = new MirrorFile(session, mirror.ToFile!, RetryAfter, TimeProvider.System);
-        file.ProblemChanged += problem => ProblemChanged?.Invoke(mirror.Name, problem);
-        return file;
+        return new MirrorFile(
+            session, mirror.ToFile!, RetryAfter, TimeProvider.System, problem => ProblemChanged?.Invoke(mirror.Name, problem));
     }
 
     private void End(PortMirror? port, MirrorFile? file)
