@@ -91,7 +91,7 @@ public sealed class CaptureTests : IDisposable
         lab.Run("cap-a", "ping", "-c", "1", "-W", "1", "10.8.1.12");
         Assert.True(capture.WaitForExit(LimitMs), "it ends by itself");
         string line = capture.StandardOutput.ReadToEnd();
-        Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{6} cap-a in  icmp 10\.8\.1\.10 > 10\.8\.1\.12 echo request, 98 bytes, dropped: security-group-ingress\n$", line);
+        Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{6} cap-a in  icmp 10\.8\.1\.10 > 10\.8\.1\.12[^,]*, 98 bytes, dropped: security-group-ingress\n$", line);
         Assert.Equal("1 packets captured, 0 lost\n", capture.StandardError.ReadToEnd());
     }
 
@@ -125,7 +125,13 @@ public sealed class CaptureTests : IDisposable
         using var lab = new LabFixture(Yaml);
         using Process tcpdump = lab.Start("cap-c", "tcpdump", "-n", "-l", "-i", "any", "icmp and host 10.8.1.11");
         Task<string> seen = tcpdump.StandardOutput.ReadToEndAsync();
-        Assert.Contains("listening on", tcpdump.StandardError.ReadLine() + tcpdump.StandardError.ReadLine(), StringComparison.Ordinal);
+        string? said = "";
+        while (said != null && !said.Contains("listening on", StringComparison.Ordinal))
+        {
+            said = tcpdump.StandardError.ReadLine();
+        }
+
+        Assert.NotNull(said);
         lab.Host.Apply(Parse(Yaml + $$"""
 
             mirrors:

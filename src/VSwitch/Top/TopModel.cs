@@ -142,7 +142,7 @@ internal sealed record TopModel
     {
         double? packets = Rate(now.BurstPackets, before?.BurstPackets, seconds);
         double? bursts = Rate(now.BurstCount, before?.BurstCount, seconds);
-        double? busy = now.BusySeconds >= before?.BusySeconds ? (now.BusySeconds - before.BusySeconds) / seconds : null;
+        double? busy = now.BusySeconds >= before?.BusySeconds ? (now.BusySeconds - before!.BusySeconds) / seconds : null;
         return new TopWorker(
             now.Index, now.Processor, busy == null ? null : Math.Min(1, busy.Value), packets, bursts > 0 ? packets / bursts : null,
             Rate(now.HandedOver, before?.HandedOver, seconds), now.Connections, now.Held,
