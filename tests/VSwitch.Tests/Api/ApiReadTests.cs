@@ -73,11 +73,12 @@ public sealed class ApiReadTests : IDisposable
     [Fact]
     public void Elastic_ips_bound_and_unbound()
     {
+        const string Nothing = """{"packets":0,"bytes":0,"droppedPackets":0,"droppedBytes":0}""";
         Assert.Equal(
-            """{"name":"e1","address":"203.0.113.10","eni":"one","privateIp":"10.0.1.10","bandwidth":100000000,"billing":"bandwidth"}""",
+            $$"""{"name":"e1","address":"203.0.113.10","eni":"one","privateIp":"10.0.1.10","bandwidth":100000000,"billing":"bandwidth","sent":{{Nothing}},"received":{{Nothing}}}""",
             _api.Get("/v1/elastic-ips/e1").GetRawText());
         Assert.Equal(
-            """{"name":"e2","address":"203.0.113.11","billing":"traffic"}""",
+            $$"""{"name":"e2","address":"203.0.113.11","billing":"traffic","sent":{{Nothing}},"received":{{Nothing}}}""",
             _api.Get("/v1/elastic-ips").GetProperty("elasticIps")[1].GetRawText());
     }
 

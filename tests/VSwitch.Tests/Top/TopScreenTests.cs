@@ -149,7 +149,7 @@ public class TopScreenTests(ITestOutputHelper output)
         [
             new WorkerDocument(
                 0, null, 2, 5000 + (step * 2000), 50_000 + (step * 20_000), 10, 1000 + (step * 200), 0, 0, 0, 0, 1, new BuffersDocument(75, 100),
-                new BuffersDocument(1, 1), 10 + step),
+                new BuffersDocument(1, 1), 10 + step, new LatelyDocument(1, 0.5, 0.000001, 0.00002)),
         ],
         Drops = [.. Enumerable.Range(0, copies).Select(i => new DropDocument(
             i == 0 ? "security-group-ingress" : $"reason-{i}", "No ingress rule allows it.", 95 + (step * 10), new Dictionary<string, long> { [name] = 95 + (step * 10) },
