@@ -151,7 +151,7 @@ YAML
 start_vswitch() {
     local config=$work/$peer-$scenario.yaml log=$work/$peer-$scenario.log
     vswitch_config "$@" >"$config"
-    start_in_switch "$log" "$vswitch" run "$config"
+    start_in_switch "$log" "$vswitch" run "$config" --api "unix:$work/$peer-$scenario.sock"
     switch_of["$peer"]=$started
     wait_until "$started" grep -q '^vswitch: running' "$log" || {
         cat "$log" >&2

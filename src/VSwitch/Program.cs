@@ -17,7 +17,9 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     LabCommand.Create(),
     DemoCommand.Create(),
     ShowCommand.Create(),
+    ApplyCommand.Create(),
     CaptureCommand.Create(),
+    TopCommand.Create(),
     BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);

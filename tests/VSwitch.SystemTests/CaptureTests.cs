@@ -91,7 +91,7 @@ public sealed class CaptureTests : IDisposable
         lab.Run("cap-a", "ping", "-c", "1", "-W", "1", "10.8.1.12");
         Assert.True(capture.WaitForExit(LimitMs), "it ends by itself");
         string line = capture.StandardOutput.ReadToEnd();
-        Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{6} cap-a in  icmp 10\.8\.1\.10 > 10\.8\.1\.12 echo request, 98 bytes, dropped: security-group-ingress\n$", line);
+        Assert.Matches(@"^\d\d:\d\d:\d\d\.\d{6} cap-a in  icmp 10\.8\.1\.10 > 10\.8\.1\.12[^,]*, 98 bytes, dropped: security-group-ingress\n$", line);
         Assert.Equal("1 packets captured, 0 lost\n", capture.StandardError.ReadToEnd());
     }
 

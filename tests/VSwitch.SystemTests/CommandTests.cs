@@ -32,7 +32,7 @@ public sealed class CommandTests : IDisposable
     {
         string config = Path.Combine(_folder, "c.yaml");
         File.WriteAllText(config, Yaml);
-        using Process process = Start("run", config, "--json");
+        using Process process = Start("run", config, "--json", "--api", $"unix:{_folder}/api.sock");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         try
         {
@@ -67,7 +67,8 @@ public sealed class CommandTests : IDisposable
         File.WriteAllText(missing, Yaml.Replace("tap: vst-one", "interface: vst-none", StringComparison.Ordinal));
         foreach ((int expected, string[] words) in new (int, string[])[]
         {
-            (2, ["nonsense"]), (2, ["check", config]), (2, ["replay", config, "--in", "a", "--out", _folder]), (1, ["run", missing]),
+            (2, ["nonsense"]), (2, ["check", config]), (2, ["replay", config, "--in", "a", "--out", _folder]), (1, ["run", missing, "--api", "none"]),
+            (2, ["run", missing, "--api", "http://192.0.2.1:80"]), (2, ["show", "nonsense"]), (1, ["show", "ports", "--api", $"unix:{_folder}/none"]),
         })
         {
             (int exit, string output) = Run(words);

@@ -73,6 +73,8 @@ public sealed class LabCommandTests : IDisposable
             Assert.Equal(4, rows.Length);
             Assert.All(rows, row => Assert.Equal("up", row.GetProperty("state").GetString()));
             Assert.Equal("10.0.1.10/24", rows[0].GetProperty("addresses")[0].GetString());
+            (exit, output) = VSwitch("show", "enis", "--api", status.RootElement.GetProperty("api").GetString()!);
+            Assert.True(exit == 0 && output.Contains("vstl1-eth1", StringComparison.Ordinal), output);
         }
 
         (exit, output) = VSwitch("lab", "down", _config);

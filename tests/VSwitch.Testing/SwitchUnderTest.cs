@@ -50,6 +50,33 @@ public sealed class SwitchUnderTest : IDisposable
         _shared.Publish(Snapshot, DevicesOf());
     }
 
+    /// <summary>What <see cref="Reconfigure"/> would put in force.</summary>
+    public ForwardingSnapshot Prepare(SwitchConfig config) => SnapshotCompiler.Compile(config, _numbers.Copy());
+
+    /// <summary>Copies of the live connections.</summary>
+    public IReadOnlyList<ConnectionRecord> Connections(ConnectionFilter? filter = null, int batch = 16)
+    {
+        var found = new List<ConnectionRecord>();
+        foreach (Worker worker in Workers.Workers)
+        {
+            var walk = new ConnectionWalk(filter ?? ConnectionFilter.All, batch);
+            do
+            {
+                walk.Begin();
+                worker.Post(walk);
+                while (!walk.IsResting)
+                {
+                    worker.RunErrand();
+                }
+
+                found.AddRange(walk.Found);
+            }
+            while (!walk.IsAtEnd);
+        }
+
+        return found;
+    }
+
     /// <summary>True for a port of the configuration in force.</summary>
     public bool HasPort(string port) => Snapshot.PortNames.Contains(port);
 

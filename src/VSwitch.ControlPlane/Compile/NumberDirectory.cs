@@ -9,11 +9,14 @@ public sealed class NumberDirectory
     /// <summary>Ports and VPCs have 16-bit numbers in the data plane.</summary>
     private const int MostNumbers = ushort.MaxValue;
 
+    /// <summary>Each has two meters.</summary>
+    private const int MostEips = (int.MaxValue / 2) - 1;
+
     private const int MostGroups = SecurityGroupTable.MaxGroup;
 
     private readonly NumberSpace _ports;
     private readonly NumberSpace _vpcs;
-    private readonly NumberSpace _buckets;
+    private readonly NumberSpace _eips;
     private readonly NumberSpace _groups;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
 
@@ -22,7 +25,7 @@ public sealed class NumberDirectory
     {
         _ports = new NumberSpace("ENIs", 1, MostNumbers);
         _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
-        _buckets = new NumberSpace("EIP rate limits", 0, int.MaxValue);
+        _eips = new NumberSpace("EIPs", 1, MostEips);
         _groups = new NumberSpace("security groups", 1, MostGroups);
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
@@ -32,7 +35,7 @@ public sealed class NumberDirectory
     {
         _ports = new NumberSpace(other._ports);
         _vpcs = new NumberSpace(other._vpcs);
-        _buckets = new NumberSpace(other._buckets);
+        _eips = new NumberSpace(other._eips);
         _groups = new NumberSpace(other._groups);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
@@ -48,8 +51,8 @@ public sealed class NumberDirectory
     /// <summary>Highest VPC number given, plus one; the public space is 0.</summary>
     public int VpcCount => _vpcs.End;
 
-    /// <summary>Highest token bucket given, plus one.</summary>
-    public int BucketCount => _buckets.End;
+    /// <summary>Highest EIP number given, plus one.</summary>
+    public int EipCount => _eips.End;
 
     /// <summary>Port of an ENI, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
@@ -66,12 +69,11 @@ public sealed class NumberDirectory
     /// <summary>Version of the snapshot in which a VPC appeared.</summary>
     public uint VpcSince(string vpc) => _vpcs.SinceOf(vpc);
 
-    /// <summary>Token bucket of an EIP's direction, from 0.</summary>
-    public int BucketOf(string eip, bool isOutbound) => _buckets.Of(BucketName(eip, isOutbound), Version);
+    /// <summary>Number of an EIP, from 1: its meters and token buckets hang on it.</summary>
+    public int EipOf(string eip) => _eips.Of(eip, Version);
 
-    /// <summary>The token buckets that an EIP has by now.</summary>
-    public IEnumerable<int> BucketsOf(string eip) =>
-        _buckets.Known([BucketName(eip, isOutbound: true), BucketName(eip, isOutbound: false)]);
+    /// <summary>Version of the snapshot in which an EIP appeared.</summary>
+    public uint EipSince(string eip) => _eips.SinceOf(eip);
 
     /// <summary>Number of a security group, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 32767 are taken.</exception>
@@ -115,13 +117,13 @@ public sealed class NumberDirectory
     /// <returns>False when the VPC has no number.</returns>
     public bool ReleaseVpc(string vpc) => _vpcs.Release(vpc);
 
-    /// <summary>Lets other EIPs have the token buckets of one that is gone.</summary>
-    /// <returns>False when the EIP has none.</returns>
-    public bool ReleaseBuckets(string eip)
+    /// <summary>Lets the next new EIP have the number of one that is gone, with its meters and token buckets.</summary>
+    /// <returns>The number; 0 when the EIP has none.</returns>
+    public int ReleaseEip(string eip)
     {
-        bool outbound = _buckets.Release(BucketName(eip, isOutbound: true));
-        bool inbound = _buckets.Release(BucketName(eip, isOutbound: false));
-        return outbound || inbound;
+        int number = _eips.Known(eip);
+        _eips.Release(eip);
+        return number;
     }
 
     /// <summary>Lets the next new security group have the number of one that is gone.</summary>
@@ -131,8 +133,6 @@ public sealed class NumberDirectory
         _rules.Remove(group);
         return _groups.Release(group);
     }
-
-    private static string BucketName(string eip, bool isOutbound) => (isOutbound ? ">" : "<") + eip;
 
     /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
     private readonly record struct Holder(int Number, uint Since, uint LastIn);
@@ -184,8 +184,7 @@ public sealed class NumberDirectory
 
         public uint SinceOf(string name) => _holders[name].Since;
 
-        public IEnumerable<int> Known(IEnumerable<string> names) =>
-            names.Where(_holders.ContainsKey).Select(name => _holders[name].Number);
+        public int Known(string name) => _holders.TryGetValue(name, out Holder holder) ? holder.Number : 0;
 
         public bool Release(string name)
         {

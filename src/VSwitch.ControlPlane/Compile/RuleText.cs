@@ -1,4 +1,3 @@
-using System.Globalization;
 using VSwitch.ControlPlane.Config;
 
 namespace VSwitch.ControlPlane.Compile;
@@ -23,20 +22,9 @@ internal static class RuleText
     /// <summary>"tcp 80,443 from 0.0.0.0/0".</summary>
     public static string Of(RuleConfig rule, bool isEgress)
     {
-        string protocol = rule.Protocol switch
-        {
-            null => "all",
-            1 => "icmp",
-            6 => "tcp",
-            17 => "udp",
-            58 => "icmpv6",
-            132 => "sctp",
-            byte number => number.ToString(CultureInfo.InvariantCulture),
-        };
         string selectors = rule.IcmpType is byte type
             ? $"type {type}{(rule.IcmpCode is byte code ? $" code {code}" : "")}"
-            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
-        string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
-        return $"{protocol}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {peer}";
+            : ConfigText.Ports(rule.Ports);
+        return $"{ConfigText.Protocol(rule.Protocol)}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {ConfigText.Peer(rule.Peer)}";
     }
 }

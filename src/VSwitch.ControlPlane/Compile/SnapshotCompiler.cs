@@ -19,7 +19,6 @@ public sealed unsafe class SnapshotCompiler
     private readonly Dictionary<string, int> _subnetNumbers = new(StringComparer.Ordinal);
     private readonly List<Subnet> _subnets = [];
     private readonly NetworkAclCompiler _acls;
-    private readonly List<BucketRate> _rates = [];
 
     private SnapshotCompiler(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu)
     {
@@ -65,6 +64,7 @@ public sealed unsafe class SnapshotCompiler
             Version = _numbers.Version,
             PortNames = names,
             HostNames = hostNames,
+            EipNames = ["", .. _config.ElasticIps.Select(eip => eip.Name)],
             MacToPort = new NativeMap(_config.Enis.Select(e => Pair(Raw.Mac(e.Mac), _numbers.PortOf(e.Name))).ToArray()),
             Ip4ToPort = new NativeMap(Addresses(isV6: false)
                 .Select(a => Pair(ForwardingSnapshot.Ip4Key(a.Vpc, Raw.Ip4(a.Address)), a.Port)).ToArray()),
@@ -190,25 +190,21 @@ public sealed unsafe class SnapshotCompiler
         OtherMs = (uint)t.Other.TotalMilliseconds,
     };
 
-    /// <summary>Inbound: 100 Mbit/s where the bandwidth is 100 or less, else the bandwidth (semantics.md decision 11).</summary>
-    private BucketRate[] CompileRates()
+    /// <summary>Inbound: 100 Mbit/s where the bandwidth is 100 or less, else the bandwidth (semantics.md decision 11). 0 = no cap.</summary>
+    private static (long Out, long In) RatesOf(ElasticIpConfig eip)
     {
-        foreach (ElasticIpConfig eip in _config.ElasticIps)
-        {
-            if (eip.BandwidthBitsPerSecond is long rate)
-            {
-                long inbound = eip.BandwidthInBitsPerSecond ?? Math.Max(rate, FullInboundBitsPerSecond);
-                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: true), rate));
-                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: false), inbound));
-            }
-            else if (eip.BandwidthInBitsPerSecond is long inbound)
-            {
-                _rates.Add(new BucketRate(_numbers.BucketOf(eip.Name, isOutbound: false), inbound));
-            }
-        }
-
-        return [.. _rates];
+        long outbound = eip.BandwidthBitsPerSecond ?? 0;
+        return (outbound, eip.BandwidthInBitsPerSecond ?? (outbound == 0 ? 0 : Math.Max(outbound, FullInboundBitsPerSecond)));
     }
+
+    private BucketRate[] CompileRates() =>
+    [
+        .. _config.ElasticIps.SelectMany(eip => new[]
+        {
+            new BucketRate(Eip.OutMeterOf(_numbers.EipOf(eip.Name)), RatesOf(eip).Out),
+            new BucketRate(Eip.InMeterOf(_numbers.EipOf(eip.Name)), RatesOf(eip).In),
+        }),
+    ];
 
     private void FillPorts(ForwardingSnapshot snapshot, (int Egress, int Ingress)[] sets)
     {
@@ -271,9 +267,11 @@ public sealed unsafe class SnapshotCompiler
     {
         Eip* eip = snapshot.Eips + number;
         eip->Address = Raw.Ip4(config.Address);
-        eip->OutBucket = config.BandwidthBitsPerSecond is null ? -1 : _numbers.BucketOf(config.Name, isOutbound: true);
-        eip->InBucket = config.BandwidthBitsPerSecond is null && config.BandwidthInBitsPerSecond is null
-            ? -1 : _numbers.BucketOf(config.Name, isOutbound: false);
+        eip->Number = _numbers.EipOf(config.Name);
+        eip->Since = _numbers.EipSince(config.Name);
+        (long outbound, long inbound) = RatesOf(config);
+        eip->IsOutCapped = outbound > 0;
+        eip->IsInCapped = inbound > 0;
         if (config.Eni == null)
         {
             return;

@@ -5,10 +5,11 @@ namespace VSwitch.ControlPlane.Config;
 /// <summary>A mapping being read: each key is asked for by name and type; what nobody asked for is an unknown key.</summary>
 internal sealed class ConfigMap
 {
-    private readonly Dictionary<string, (ScalarNode Key, ConfigNode Value)> _entries = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<KeyValuePair<ScalarNode, ConfigNode>> _entries = [];
+    private readonly List<string> _known = [];
     private readonly ConfigErrors _errors;
     private readonly string _what;
+    private bool _takesAny;
 
     public ConfigMap(ConfigNode node, string what, ConfigErrors errors)
     {
@@ -17,10 +18,7 @@ internal sealed class ConfigMap
         Position = node.Position;
         if (node is MappingNode mapping)
         {
-            foreach ((ScalarNode key, ConfigNode value) in mapping.Entries)
-            {
-                _entries[key.Value] = (key, value);
-            }
+            _entries = mapping.Entries;
         }
         else if (node is not ScalarNode { IsNull: true })
         {
@@ -31,15 +29,19 @@ internal sealed class ConfigMap
     public SourcePosition Position { get; }
 
     /// <summary>Place of a key's value; of the mapping when the key is absent.</summary>
-    public SourcePosition PlaceOf(string key) => _entries.TryGetValue(key, out (ScalarNode, ConfigNode Value) e) ? e.Value.Position : Position;
+    public SourcePosition PlaceOf(string key) => Find(key)?.Position ?? Position;
 
-    public bool Has(string key)
+    public bool Has(string key) => Node(key) != null;
+
+    public ConfigNode? Node(string key)
     {
-        _known.Add(key);
-        return _entries.TryGetValue(key, out (ScalarNode, ConfigNode Value) e) && e.Value is not ScalarNode { IsNull: true };
-    }
+        if (!_known.Contains(key))
+        {
+            _known.Add(key);
+        }
 
-    public ConfigNode? Node(string key) => Has(key) ? _entries[key].Value : null;
+        return Find(key) is ConfigNode node && node is not ScalarNode { IsNull: true } ? node : null;
+    }
 
     public string? Text(string key)
     {
@@ -56,7 +58,7 @@ internal sealed class ConfigMap
     public string Required(string key)
     {
         string? text = Text(key);
-        if (text == null)
+        if (text == null && !Has(key))
         {
             _errors.Add(Position, $"{_what} has no '{key}'; add it");
         }
@@ -129,26 +131,36 @@ internal sealed class ConfigMap
     /// <summary>The entries, for mappings whose keys are values (neighbours).</summary>
     public IEnumerable<(ScalarNode Key, ConfigNode Value)> Entries()
     {
-        foreach (string key in _entries.Keys)
-        {
-            _known.Add(key);
-        }
-
-        return _entries.Values;
+        _takesAny = true;
+        return _entries.Select(e => (e.Key, e.Value));
     }
 
     /// <summary>Complains of every key that nobody asked for.</summary>
     public void Finish()
     {
-        foreach ((ScalarNode key, _) in _entries.Values)
+        foreach ((ScalarNode key, _) in _entries)
         {
-            if (!_known.Contains(key.Value))
+            if (!_takesAny && !_known.Contains(key.Value))
             {
                 string? near = Nearest(key.Value);
                 string mend = near != null ? $"did you mean '{near}'?" : $"known here: {string.Join(", ", _known.Order(StringComparer.Ordinal))}";
                 _errors.Add(key.Position, $"unknown key '{key.Value}' in {_what}; {mend}");
             }
         }
+    }
+
+    /// <summary>Keys are few, so that a dictionary would cost more than it saves; a large mapping is read by <see cref="Entries"/>.</summary>
+    private ConfigNode? Find(string key)
+    {
+        for (int i = 0; i < _entries.Count; i++)
+        {
+            if (_entries[i].Key.Value == key)
+            {
+                return _entries[i].Value;
+            }
+        }
+
+        return null;
     }
 
     private string? Nearest(string word)
@@ -183,13 +195,19 @@ internal sealed class ConfigMap
 }
 
 /// <summary>All errors found so far.</summary>
-internal sealed class ConfigErrors(string file)
+/// <param name="file">The text's name.</param>
+/// <param name="hasPlaces">False for a configuration that is not the text that its author wrote: then no line is named.</param>
+internal sealed class ConfigErrors(string file, bool hasPlaces = true)
 {
     private readonly List<ConfigError> _errors = [];
 
     public int Count => _errors.Count;
 
-    public void Add(SourcePosition position, string message) => _errors.Add(new ConfigError(file, position, message));
+    public void Add(SourcePosition position, string message) =>
+        _errors.Add(new ConfigError(file, hasPlaces ? position : default, message));
+
+    /// <summary>" (first at line 12)", or nothing where lines mean nothing; <paramref name="word"/> stands before "line".</summary>
+    public string Line(SourcePosition position, string word = "") => hasPlaces ? $" ({word}line {position.Line})" : "";
 
     /// <summary>In the order of the text.</summary>
     public IReadOnlyList<ConfigError> Sorted() =>

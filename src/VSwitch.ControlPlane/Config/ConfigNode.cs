@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -6,10 +8,49 @@ namespace VSwitch.ControlPlane.Config;
 /// <summary>A piece of the configuration text with its place: a scalar, a list or a mapping.</summary>
 internal abstract record ConfigNode(SourcePosition Position)
 {
-    private const int MaxDepth = 16;
+    /// <summary>Levels of nesting that a document may have.</summary>
+    public const int MaxDepth = 16;
 
-    /// <summary>Parses one YAML document. Errors of the text itself, duplicate keys and aliases go to <paramref name="errors"/>.</summary>
-    public static ConfigNode? Parse(string text, Action<SourcePosition, string> errors)
+    /// <summary>Parses one YAML or JSON document. Errors of the text itself, duplicate keys and aliases go to
+    /// <paramref name="errors"/>.</summary>
+    /// <param name="utf8">The text in UTF-8.</param>
+    /// <param name="errors">Takes what is wrong, with its place.</param>
+    /// <param name="isJson">True when the text says that it is JSON; else it may be either.</param>
+    public static ConfigNode? Parse(ReadOnlySpan<byte> utf8, Action<SourcePosition, string> errors, bool isJson = false)
+    {
+        var found = new List<(SourcePosition, string)>();
+        try
+        {
+            if (isJson || JsonNodeReader.IsCandidate(utf8))
+            {
+                ConfigNode root = JsonNodeReader.Read(utf8, (place, message) => found.Add((place, message)));
+                found.ForEach(e => errors(e.Item1, e.Item2));
+                return root;
+            }
+        }
+        catch (JsonException e) when (isJson)
+        {
+            string what = e.Message.Split(" LineNumber:", 2)[0].TrimEnd('.', ' ');
+            errors(new SourcePosition((int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1), $"this is not JSON: {what}");
+            return null;
+        }
+        catch (JsonException)
+        {
+            // A flow mapping of YAML begins like JSON; the YAML parser says what is wrong if it is none.
+        }
+
+        try
+        {
+            return ParseYaml(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(utf8).TrimStart('\uFEFF'), errors);
+        }
+        catch (DecoderFallbackException)
+        {
+            errors(new SourcePosition(1, 1), "the text is not UTF-8; send or save it as UTF-8");
+            return null;
+        }
+    }
+
+    private static ConfigNode? ParseYaml(string text, Action<SourcePosition, string> errors)
     {
         var parser = new Parser(new StringReader(text));
         try

@@ -13,33 +13,29 @@ public static partial class ConfigReader
     /// <summary>Reads and validates a file.</summary>
     public static ConfigResult Read(string path)
     {
-        string text;
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > MaxFileBytes })
-            {
-                return Failed(path, $"the file is larger than {MaxFileBytes >> 20} MiB; is it a configuration?");
-            }
-
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
-        }
-        catch (DecoderFallbackException)
-        {
-            return Failed(path, "the file is not UTF-8 text; save it as UTF-8");
+            return new FileInfo(path) is { Exists: true, Length: > MaxFileBytes }
+                ? Failed(path, $"the file is larger than {MaxFileBytes >> 20} MiB; is it a configuration?")
+                : Parse(path, File.ReadAllBytes(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             return Failed(path, $"cannot be read: {e.Message}");
         }
-
-        return Parse(path, text.TrimStart('\uFEFF'));
     }
 
     /// <summary>Parses and validates text; <paramref name="fileName"/> stands in the errors.</summary>
-    public static ConfigResult Parse(string fileName, string text)
+    public static ConfigResult Parse(string fileName, string text) => Parse(fileName, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Parses and validates UTF-8 text.</summary>
+    /// <param name="fileName">Stands in the errors.</param>
+    /// <param name="utf8">The text.</param>
+    /// <param name="isJson">True when it must be JSON; else it may be YAML too.</param>
+    public static ConfigResult Parse(string fileName, ReadOnlySpan<byte> utf8, bool isJson = false)
     {
         var errors = new ConfigErrors(fileName);
-        ConfigNode? root = ConfigNode.Parse(text, errors.Add);
+        ConfigNode? root = ConfigNode.Parse(utf8, errors.Add, isJson);
         SwitchConfig? config = null;
         if (root != null)
         {
@@ -50,7 +46,8 @@ public static partial class ConfigReader
             }
         }
 
-        return errors.Count == 0 ? new ConfigResult(config, []) : new ConfigResult(null, errors.Sorted());
+        return errors.Count == 0 ? new ConfigResult(config, [])
+            : new ConfigResult(null, errors.Sorted()) { IsUnreadable = root == null };
     }
 
     private static ConfigResult Failed(string path, string message) =>
@@ -70,6 +67,7 @@ public static partial class ConfigReader
             Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
+            FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
         };
         map.Finish();

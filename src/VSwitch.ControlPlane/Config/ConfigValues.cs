@@ -5,7 +5,7 @@ namespace VSwitch.ControlPlane.Config;
 
 /// <summary>The values that a configuration is written in: numbers with units, addresses, ports, protocols. Each parser gives
 /// null for what it does not accept.</summary>
-internal static class ConfigValues
+public static class ConfigValues
 {
     private static readonly (string Unit, long Factor)[] Rates =
         [("gbps", 1_000_000_000), ("mbps", 1_000_000), ("kbps", 1000), ("bps", 1)];
@@ -13,13 +13,17 @@ internal static class ConfigValues
     private static readonly (string Unit, double Milliseconds)[] Durations =
         [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
+    /// <summary>A whole number.</summary>
     public static long? Integer(string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long n) ? n : null;
 
+    /// <summary>An IPv4 or IPv6 address.</summary>
     public static IpAddress? Address(string text) => IpAddress.TryParse(text, null, out IpAddress a) ? a : null;
 
+    /// <summary>A prefix: 10.0.0.0/8.</summary>
     public static IpPrefix? Prefix(string text) => IpPrefix.TryParse(text, null, out IpPrefix p) ? p : null;
 
+    /// <summary>A MAC: 02:00:00:00:00:01.</summary>
     public static MacAddress? Mac(string text) => MacAddress.TryParse(text, null, out MacAddress m) ? m : null;
 
     /// <summary>Bits per second: 100Mbps, 1Gbps, 1.5Mbps.</summary>
@@ -36,14 +40,14 @@ internal static class ConfigValues
         return null;
     }
 
-    /// <summary>A time: 500ms, 350s, 5m, 2h, 5d.</summary>
+    /// <summary>A time, to the millisecond: 500ms, 350s, 5m, 2h, 5d.</summary>
     public static TimeSpan? Duration(string text)
     {
         foreach ((string unit, double milliseconds) in Durations)
         {
             if (text.EndsWith(unit, StringComparison.Ordinal) && Number(text[..^unit.Length]) is double n)
             {
-                return n * milliseconds <= TimeSpan.FromDays(3650).TotalMilliseconds ? TimeSpan.FromMilliseconds(n * milliseconds) : null;
+                return n * milliseconds <= TimeSpan.FromDays(3650).TotalMilliseconds ? TimeSpan.FromMilliseconds((long)Math.Round(n * milliseconds)) : null;
             }
         }
 

@@ -42,7 +42,7 @@ internal sealed partial class ConfigValidator
             SourcePosition place = rule.Match.Position;
             if (!first.TryAdd(rule.Priority, place))
             {
-                _errors.Add(place, $"priority {rule.Priority} occurs twice in the {direction} rules of network ACL '{acl.Name}' (first at line {first[rule.Priority].Line}); give each its own");
+                _errors.Add(place, $"priority {rule.Priority} occurs twice in the {direction} rules of network ACL '{acl.Name}'{_errors.Line(first[rule.Priority], "first at ")}; give each its own");
             }
 
             if (rule.Match.Peer.Cidr is IpPrefix cidr)

@@ -48,6 +48,7 @@ internal sealed partial class ConfigValidator
         ValidateInternet();
         ValidateElasticIps();
         ValidateDevices();
+        ValidateFlowLogs();
         ValidateMirrors();
     }
 
@@ -93,7 +94,7 @@ internal sealed partial class ConfigValidator
             }
             else if (!into.TryAdd(name(item), keep(item)))
             {
-                string where = first.TryGetValue(name(item), out SourcePosition p) ? $" (first at line {p.Line})" : "";
+                string where = first.TryGetValue(name(item), out SourcePosition p) ? _errors.Line(p, "first at ") : "";
                 _errors.Add(place(item), $"duplicate {what} name '{name(item)}'{where}; rename one");
             }
             else
@@ -193,7 +194,7 @@ internal sealed partial class ConfigValidator
                 }
                 else if (eni!.SourceDestCheck)
                 {
-                    _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}' (line {eni.Position.Line}) or choose another target");
+                    _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}'{_errors.Line(eni.Position)} or choose another target");
                 }
             }
             else if (route.Target is not ("internet" or "blackhole"))

@@ -42,17 +42,26 @@ public struct PortCounters
 /// that a worker still works on or that wait in a hand-over ring.</summary>
 public sealed unsafe class WorkerCounters : IDisposable
 {
+    private const int LineBytes = 64;
     private readonly HugeMemory _memory;
     private readonly long* _drops;
 
-    /// <summary>Makes counters for ports 0 to <paramref name="portCapacity"/> - 1.</summary>
-    public WorkerCounters(int portCapacity)
+    /// <summary>Makes counters.</summary>
+    /// <param name="portCapacity">For ports 0 to one less.</param>
+    /// <param name="meterCapacity">For meters 0 to one less.</param>
+    public WorkerCounters(int portCapacity, int meterCapacity)
     {
         PortCapacity = portCapacity;
         nuint portBytes = (nuint)portCapacity * (nuint)sizeof(PortCounters);
-        _memory = new HugeMemory(portBytes + ((nuint)portCapacity * (nuint)DropReasons.Count * sizeof(long)));
+        nuint meterBytes = (nuint)Math.Max(2, meterCapacity + (meterCapacity & 1)) * (nuint)sizeof(MeterCounters);
+        nuint roundBytes = ((nuint)sizeof(RoundCounters) + LineBytes - 1) & ~(nuint)(LineBytes - 1);
+        _memory = new HugeMemory(
+            portBytes + meterBytes + roundBytes + ((nuint)portCapacity * (nuint)DropReasons.Count * sizeof(long)));
         Ports = (PortCounters*)_memory.Address;
-        _drops = (long*)(_memory.Address + portBytes);
+        Meters = (MeterCounters*)(_memory.Address + portBytes);
+        Rounds = (RoundCounters*)(_memory.Address + portBytes + meterBytes);
+        _drops = (long*)(_memory.Address + portBytes + meterBytes + roundBytes);
+        LastDrops = new DropSamples();
     }
 
     /// <summary>Ports that can be counted.</summary>
@@ -60,6 +69,12 @@ public sealed unsafe class WorkerCounters : IDisposable
 
     /// <summary>Counters by port.</summary>
     public PortCounters* Ports { get; }
+
+    /// <summary>EIPs' traffic by meter (<see cref="Tables.Eip.OutMeter"/>); meter 0 is nobody's.</summary>
+    public MeterCounters* Meters { get; }
+
+    /// <summary>The worker's rounds.</summary>
+    public RoundCounters* Rounds { get; }
 
     /// <summary>Bursts that had packets.</summary>
     public long BurstCount;
@@ -82,6 +97,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     /// <summary>Half-open connections that made room for others.</summary>
     public long FlowsEvicted;
 
+    /// <summary>The last dropped packet of each reason.</summary>
+    public DropSamples LastDrops { get; }
+
     /// <summary>Counts a drop of a frame that came in by a port.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void CountDrop(int port, DropReason reason)
@@ -94,5 +112,9 @@ public sealed unsafe class WorkerCounters : IDisposable
     public long DropsOf(int port, DropReason reason) => Volatile.Read(ref _drops[(port * DropReasons.Count) + (int)reason]);
 
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        LastDrops.Dispose();
+        _memory.Dispose();
+    }
 }

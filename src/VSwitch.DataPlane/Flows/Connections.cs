@@ -1,4 +1,5 @@
 using VSwitch.DataPlane.Counters;
+using VSwitch.DataPlane.FlowLogs;
 
 namespace VSwitch.DataPlane.Flows;
 
@@ -23,6 +24,8 @@ public sealed unsafe class Connections : IDisposable
     private HalfOpenQuota _quota;
     private int _eniCount = 1;
     private int _part;
+    private FlowRecorder? _recorder;
+    private byte _epoch;
 
     /// <summary>Makes tables that can hold the whole budget in each family; memory is taken as connections come.</summary>
     public Connections(FlowBudget budget, WorkerCounters counters)
@@ -56,6 +59,26 @@ public sealed unsafe class Connections : IDisposable
 
     /// <summary>Connections of both families.</summary>
     public int Count => V4.Count + V6.Count;
+
+    /// <summary>Gets what connections carried, for flow logs; null while there are none. What they carried before it came is not
+    /// reported.</summary>
+    internal FlowRecorder? Recorder
+    {
+        get => _recorder;
+        set
+        {
+            bool isNew = value != _recorder;
+            _recorder = value;
+            if (value != null && isNew)
+            {
+                _epoch = (byte)(_epoch == byte.MaxValue ? 1 : _epoch + 1);
+                value.Epoch = _epoch;
+            }
+        }
+    }
+
+    /// <summary>The worker's time, milliseconds (wrapping): when it last moved time on.</summary>
+    public uint NowMs => _nowMs;
 
     /// <summary>Sets the idle times for what comes; timers that run keep their deadline.</summary>
     public void Use(ConnectionTimeouts timeouts)
@@ -114,6 +137,7 @@ public sealed unsafe class Connections : IDisposable
         int number = table.NumberOf(entry);
         FlowDetail* detail = table.DetailOf(entry);
         detail->CreatedMs = _nowMs;
+        detail->LogEpoch = _epoch;
         HalfOpen.Add(SlotOf(table, number), chargedPort, _budget.NextOrder());
         if (detail->InWheel == 0)
         {
@@ -146,13 +170,14 @@ public sealed unsafe class Connections : IDisposable
     {
         int slot = HalfOpen.OldestOf(port);
         _counters.FlowsEvicted++;
-        Remove(slot < V4.SlotCount ? V4.At(slot) : V6.At(slot - V4.SlotCount));
+        Remove(At(slot));
     }
 
     /// <summary>Takes an entry out and lets go of its path.</summary>
     public void Remove(FlowEntry* entry)
     {
         FlowTable table = TableOf(entry);
+        _recorder?.NoteEnd(this, entry, table.DetailOf(entry), SlotOf(table, table.NumberOf(entry)));
         if ((entry->Flags & FlowFlags.Answered) == 0)
         {
             HalfOpen.Remove(SlotOf(table, table.NumberOf(entry)));
@@ -209,6 +234,100 @@ public sealed unsafe class Connections : IDisposable
                 behind--;
             }
         }
+    }
+
+    /// <summary>The connection at a place: places below the slots of <see cref="V4"/> are its, those above them of <see cref="V6"/>.
+    /// A place without a connection has the state <see cref="FlowState.Free"/>.</summary>
+    public FlowEntry* At(int place) => place < V4.SlotCount ? V4.At(place) : V6.At(place - V4.SlotCount);
+
+    /// <summary>The place of a connection.</summary>
+    public int PlaceOf(FlowEntry* entry)
+    {
+        FlowTable table = TableOf(entry);
+        return SlotOf(table, table.NumberOf(entry));
+    }
+
+    /// <summary>Copies a connection out; the worker only, between bursts.</summary>
+    /// <param name="place">Its place.</param>
+    /// <param name="worker">The worker's number, for the record.</param>
+    /// <param name="record">Takes the copy.</param>
+    internal void Copy(int place, int worker, ref ConnectionRecord record)
+    {
+        FlowEntry* entry = At(place);
+        FlowTable table = TableOf(entry);
+        FlowAction* actions = Paths.Actions + (2L * entry->Path);
+        int forward = (entry->Flags & FlowFlags.OpenerSwapped) != 0 ? 1 : 0;
+        record.Entry = *entry;
+        record.Detail = *table.DetailOf(entry);
+        record.Addresses = table.IsV6 ? *table.AddressesOf(entry) : default;
+        record.Forward = actions[forward];
+        record.Reply = actions[forward ^ 1];
+        record.TakenMs = _nowMs;
+        record.Worker = worker;
+        record.Place = place;
+    }
+
+    /// <summary>Puts a copy of a connection in as it was, into tables with the same secret (<see cref="Workers.SwitchShared.Fork"/>).
+    /// </summary>
+    /// <returns>The entry; null when there is no room.</returns>
+    public FlowEntry* Import(in ConnectionRecord record)
+    {
+        FlowEntry entry = record.Entry;
+        int charged = record.OpenerPort != 0 ? record.OpenerPort : record.OtherPort;
+        FlowEntry* copy = Add(record.IsV6, entry.KeyLow, entry.KeyHigh, record.Detail.Hash, charged);
+        if (copy == null)
+        {
+            return null;
+        }
+
+        FlowTable table = TableOf(copy);
+        FlowDetail* detail = table.DetailOf(copy);
+        byte inWheel = detail->InWheel;
+        *detail = record.Detail;
+        detail->InWheel = inWheel;
+        if (table.IsV6)
+        {
+            *table.AddressesOf(copy) = record.Addresses;
+        }
+
+        *copy = entry;
+        copy->Flags &= ~FlowFlags.Answered;
+        copy->Path = record.IsOpenerHigher ? Paths.Take(record.Reply, record.Forward) : Paths.Take(record.Forward, record.Reply);
+        if ((entry.Flags & FlowFlags.Answered) != 0)
+        {
+            MarkAnswered(copy);
+        }
+
+        return copy;
+    }
+
+    /// <summary>Takes all entries out.</summary>
+    public void Clear()
+    {
+        foreach (FlowTable table in (ReadOnlySpan<FlowTable>)[V4, V6])
+        {
+            for (int number = 0; table.Count > 0 && number < table.WalkedSlotCount; number++)
+            {
+                if (table.At(number)->State != FlowState.Free)
+                {
+                    Remove(table.At(number));
+                }
+            }
+        }
+    }
+
+    /// <summary>Asks the cache for all of a connection.</summary>
+    internal void Prefetch(int place)
+    {
+        bool isV6 = place >= V4.SlotCount;
+        (isV6 ? V6 : V4).PrefetchWhole(isV6 ? place - V4.SlotCount : place);
+    }
+
+    /// <summary>Asks the cache for the index slot of a connection, whose detail is there.</summary>
+    internal void PrefetchIndex(int place)
+    {
+        FlowTable table = place < V4.SlotCount ? V4 : V6;
+        table.Index.Prefetch(table.DetailOf(At(place))->Hash);
     }
 
     /// <inheritdoc/>

@@ -36,6 +36,7 @@ public sealed unsafe class DatagramTable : IDisposable
     private const int Ways = 8;
     private readonly HugeMemory _memory;
     private readonly Datagram* _datagrams;
+    private bool _wasUsed;
 
     /// <summary>Makes an empty table; memory is taken as datagrams come.</summary>
     public DatagramTable()
@@ -97,10 +98,24 @@ public sealed unsafe class DatagramTable : IDisposable
         return victim;
     }
 
+    /// <summary>Datagrams of which fragments may still come. Looks at every slot, from any thread: for who counts now and then.</summary>
+    public int CountAt(long nowNs)
+    {
+        int count = 0;
+        for (int slot = 0; Volatile.Read(ref _wasUsed) && slot < Capacity; slot++)
+        {
+            Datagram* d = _datagrams + slot;
+            count += (d->Flags & DatagramFlags.Used) != 0 && nowNs < Volatile.Read(ref d->DeadlineNs) ? 1 : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>Begins a datagram in a slot.</summary>
     public Datagram* Begin(int slot, in FragmentKey key, long nowNs)
     {
         Datagram* d = _datagrams + slot;
+        _wasUsed = true;
         *d = default;
         d->Key = key;
         d->DeadlineNs = nowNs + LifetimeNs;

@@ -20,6 +20,8 @@ public sealed unsafe class DeniedFlows : IDisposable
     private readonly Slot* _slots;
     private readonly uint _mask;
     private uint _turn;
+    private uint _countedGeneration;
+    private int _count;
 
     /// <summary>Makes room for about twice <paramref name="capacity"/> verdicts (a flow has two directions), up to two million;
     /// memory is taken as they come.</summary>
@@ -60,6 +62,9 @@ public sealed unsafe class DeniedFlows : IDisposable
             : DropReason.None;
     }
 
+    /// <summary>Verdicts remembered under a generation.</summary>
+    public int CountOf(uint generation) => _countedGeneration == generation ? _count : 0;
+
     /// <summary>Remembers that the packet's flow was denied. Parameters as for <see cref="Find"/>.</summary>
     public void Add(PacketBuffer* p, ulong arrival, uint direction, uint generation, DropReason reason)
     {
@@ -67,6 +72,13 @@ public sealed unsafe class DeniedFlows : IDisposable
         Slot* slot = line->Generation != generation ? line
             : line[1].Generation != generation ? line + 1
             : line + (_turn++ % LineSlots);
+        if (_countedGeneration != generation)
+        {
+            _count = 0;
+            _countedGeneration = generation;
+        }
+
+        _count += slot->Generation != generation ? 1 : 0;
         slot->KeyLow = p->KeyLow;
         slot->KeyHigh = p->KeyHigh;
         slot->Arrival = arrival;

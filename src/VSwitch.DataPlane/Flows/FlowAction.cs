@@ -63,11 +63,12 @@ public struct FlowAction
     /// <summary>1 when an address is translated.</summary>
     [FieldOffset(43)] public byte Translates;
 
-    /// <summary>Token bucket of the sender's EIP, -1 = none.</summary>
-    [FieldOffset(44)] public int OutBucket;
+    /// <summary>Meter and token bucket (<see cref="Tables.Eip.OutMeter"/>) of the sender's EIP; of the receiver's where the
+    /// sender has none; 0 when no address is translated.</summary>
+    [FieldOffset(44)] public int Meter;
 
-    /// <summary>Token bucket of the receiver's EIP, -1 = none.</summary>
-    [FieldOffset(48)] public int InBucket;
+    /// <summary>Those of the receiver's EIP where the sender has one, too (hairpin); else 0.</summary>
+    [FieldOffset(48)] public int HairpinMeter;
 
     /// <summary>Version of the snapshot that made it.</summary>
     [FieldOffset(52)] public uint PolicyVersion;

@@ -27,6 +27,9 @@ public struct FlowDetail
     /// <summary>1 while the expiry wheel holds an entry for this slot, also when the slot is free.</summary>
     [FieldOffset(36)] public byte InWheel;
 
+    /// <summary>Which <see cref="FlowLogs.FlowRecorder"/> knows the connection; 0 = none.</summary>
+    [FieldOffset(37)] public byte LogEpoch;
+
     /// <summary>Port on which the opener's packets come in.</summary>
     [FieldOffset(38)] public ushort OpenerPort;
 
@@ -47,6 +50,13 @@ public struct FlowDetail
 
     /// <summary>Destination port, or ICMP type and code, of the opener's first packet: what the rules looked at.</summary>
     [FieldOffset(60)] public ushort Selector;
+
+    /// <summary>TCP flags that the lower endpoint sent since they were reported: FIN 1, SYN 2, RST 4, and 16 for the ACK of a SYN+ACK.
+    /// Only the slow way, which all of these take, writes them.</summary>
+    [FieldOffset(62)] public byte TcpFlagsUp;
+
+    /// <summary>The same of the higher endpoint.</summary>
+    [FieldOffset(63)] public byte TcpFlagsDown;
 }
 
 /// <summary>Of a SYN (<see cref="TcpMarks.RememberedSyn"/>) or an ACK (<see cref="TcpMarks.RememberedAck"/>) that passed

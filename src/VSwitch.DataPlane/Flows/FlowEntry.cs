@@ -89,6 +89,12 @@ public unsafe struct FlowEntry
     /// <summary>One cache line; a house test holds it.</summary>
     public const int SizeBytes = 64;
 
+    /// <summary>Low bits of <see cref="TrafficUp"/> and <see cref="TrafficDown"/> that count bytes.</summary>
+    public const int TrafficBytesBits = 22;
+
+    /// <summary>Mask of them.</summary>
+    public const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
+
     /// <summary>IPv4: the lower and the higher address (raw). IPv6: a hash of the addresses; they stand in an array of their own.</summary>
     [FieldOffset(0)] public ulong KeyLow;
 

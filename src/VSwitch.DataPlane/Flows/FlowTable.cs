@@ -54,6 +54,9 @@ public sealed unsafe class FlowTable : IDisposable
     /// <summary>Slots: numbers are below it. The capacity, rounded up to whole blocks.</summary>
     public int SlotCount { get; }
 
+    /// <summary>Slots that were ever given out lie below it: what a walk over all connections has to look at. Whole blocks.</summary>
+    public int WalkedSlotCount => Math.Min(SlotCount, (_used + BlockSlots - 1) & -BlockSlots);
+
     /// <summary>Bytes a connection takes, index included, when the table is full.</summary>
     public double BytesPerConnection => FlowEntry.SizeBytes + FlowDetail.SizeBytes +
         (IsV6 ? sizeof(FlowAddresses6) : 0) + ((double)_index.LengthBytes / SlotCount);

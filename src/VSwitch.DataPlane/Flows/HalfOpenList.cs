@@ -46,6 +46,9 @@ public sealed unsafe class HalfOpenList : IDisposable
         public int Count;
     }
 
+    /// <summary>Half-open connections.</summary>
+    public int Count { get; private set; }
+
     /// <summary>Half-open connections charged to a port.</summary>
     public int CountOf(int port) => _chains[port].Count;
 
@@ -80,6 +83,7 @@ public sealed unsafe class HalfOpenList : IDisposable
 
         chain->Newest = slot;
         chain->Count++;
+        Count++;
     }
 
     /// <summary>Takes one out.</summary>
@@ -106,6 +110,7 @@ public sealed unsafe class HalfOpenList : IDisposable
         }
 
         chain->Count--;
+        Count--;
     }
 
     /// <inheritdoc/>

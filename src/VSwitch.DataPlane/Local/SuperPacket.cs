@@ -70,9 +70,12 @@ internal static unsafe class SuperPacket
             return bytes;
         }
 
-        int header = p->Offload.HeaderLength;
-        return bytes + (header * ((bytes - header - 1) / p->Offload.GsoSize));
+        return bytes + (p->Offload.HeaderLength * (WirePackets(p) - 1));
     }
+
+    /// <summary>Frames that a super-packet stands for; 1 for any other.</summary>
+    public static int WirePackets(PacketBuffer* p) => p->Offload.GsoType == 0 ? 1
+        : 1 + ((p->L3Offset + p->L3Length - p->Offload.HeaderLength - 1) / p->Offload.GsoSize);
 
     private static bool IsOwnChecksum(PacketBuffer* p) => p->Offload.ChecksumStart == p->L4Offset &&
         p->Offload.ChecksumOffset == p->Protocol switch

@@ -245,7 +245,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         entry->DeadlineMs = _nowMs + _timeoutMs[(int)state];
         if (_tracer.IsEnabled)
         {
-            _tracer.Note(PipelineStage.Connection, $"a new connection is tracked in state {state}");
+            _tracer.Note(PipelineStage.Connection, $"a new connection is tracked in state {state.Name()}");
         }
     }
 

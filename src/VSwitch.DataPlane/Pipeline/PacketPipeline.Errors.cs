@@ -139,7 +139,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
+        if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
         {
             Drop(p, DropReason.EipBandwidth);
             return;

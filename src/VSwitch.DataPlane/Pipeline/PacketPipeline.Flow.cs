@@ -12,8 +12,8 @@ namespace VSwitch.DataPlane.Pipeline;
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
     private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
-    private const int TrafficBytesBits = 22;
-    private const uint TrafficBytesMask = (1u << TrafficBytesBits) - 1;
+    private const int TrafficBytesBits = FlowEntry.TrafficBytesBits;
+    private const uint TrafficBytesMask = FlowEntry.TrafficBytesMask;
 
     /// <summary>Half of the packets or half of the bytes that fit were counted: one more frame always fits.</summary>
     private const uint CarryBits = (1u << (TrafficBytesBits - 1)) | (1u << 31);
@@ -154,6 +154,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         CountTraffic(p, entry, d);
         if (_tracer.IsEnabled)
         {
+            TraceKnown(p, entry);
             TraceForward(p, action);
         }
 
@@ -182,6 +183,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private HitOutcome Hit(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
+        if (_tracer.IsEnabled)
+        {
+            TraceKnown(p, entry);
+        }
+
         byte* ip = p->Data + p->L3Offset;
         byte ttl = (p->Flags & PacketFlags.IsV6) != 0 ? ip[7] : ip[8];
         if (action->TtlDecrement != 0 && ttl <= 1)
@@ -198,7 +204,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         FlowDetail* detail = _connections.DetailOf(entry);
         Unsafe.SkipInit(out FlowEntry before);
         Unsafe.SkipInit(out TcpMemory remembered);
-        bool isCapped = (action->OutBucket & action->InBucket) != -1;
+        bool isCapped = action->PlainBytes == 0;
         if (isCapped)
         {
             before = *entry;
@@ -360,7 +366,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             default:
                 if (_tracer.IsEnabled)
                 {
-                    _tracer.Note(PipelineStage.Connection, $"known connection in state {entry->State}; the packet does not fit it");
+                    _tracer.Note(PipelineStage.Connection, "the packet does not fit the connection");
                 }
 
                 Drop(p, DropReason.ConnectionInvalid);
@@ -371,13 +377,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Bandwidth, counters, rewrite, egress; false when it is over the bandwidth and was dropped.</summary>
     private bool TryForward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
-        if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
+        if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
         {
             Drop(p, DropReason.EipBandwidth);
             return false;
         }
 
         CountTraffic(p, entry, Direction(p));
+        if (p->Protocol == ParseStage.Tcp)
+        {
+            NoteTcpFlags(p, entry);
+        }
+
         if ((p->Flags & PacketFlags.Fragment) != 0)
         {
             RememberFragment(p, entry);
@@ -406,7 +417,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Rewrite(PacketBuffer* p, FlowAction* action, bool isV6)
+    private void Rewrite(PacketBuffer* p, FlowAction* action, bool isV6)
     {
         byte* frame = p->Data;
         byte* ip = frame + ParseStage.EthernetBytes;
@@ -430,8 +441,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Translate(PacketBuffer* p, FlowAction* action, byte* ip)
+    private void Translate(PacketBuffer* p, FlowAction* action, byte* ip)
     {
+        CountForEips(p, action);
+
         // Source and destination lie side by side, in the packet and in the action.
         *(ulong*)(ip + 12) ^= *(ulong*)&action->SourceXor;
         if ((p->Flags & PacketFlags.LaterFragment) != 0)
@@ -455,13 +468,6 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         *checksum = (p->Offload.Flags & 1) != 0 ? InternetChecksum.AddRaw(*checksum, delta)
             : isUdp ? InternetChecksum.ApplyUdpRaw(*checksum, delta)
             : InternetChecksum.ApplyRaw(*checksum, delta);
-
-    private bool IsWithinBandwidth(PacketBuffer* p, FlowAction* action)
-    {
-        int bytes = SuperPacket.WireBytes(p);
-        return (action->OutBucket < 0 || _shared.Buckets.TryTake(action->OutBucket, bytes, _nowNs)) &&
-            (action->InBucket < 0 || _shared.Buckets.TryTake(action->InBucket, bytes, _nowNs));
-    }
 
     /// <summary>A super-packet is judged by its segments (semantics.md decision 15).</summary>
     private static bool IsTooLong(PacketBuffer* p, int mtuBytes) =>

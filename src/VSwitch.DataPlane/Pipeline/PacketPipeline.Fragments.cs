@@ -221,7 +221,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (p->L3Length <= action->MtuBytes || !RefuseTooLong(p, action->MtuBytes, action->OutPort))
         {
-            if ((action->OutBucket & action->InBucket) != -1 && !IsWithinBandwidth(p, action))
+            if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
             {
                 Drop(p, DropReason.EipBandwidth);
                 return;

@@ -65,16 +65,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (reason != DropReason.None)
         {
+            p->KeyHigh = NoTuple;
             Drop(p, reason);
             return;
         }
 
         if (!IsFromSender(p, eni, port))
         {
+            p->KeyHigh = NoTuple;
             Drop(p, DropReason.SpoofedMac);
         }
         else if (ParseStage.EtherType(p) == ParseStage.EtherTypeArp)
         {
+            p->KeyHigh = NoTuple;
             HandleArp(p);
         }
         else if ((p->Flags & PacketFlags.IsV6) == 0)
@@ -84,6 +87,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (IsNeighborDiscovery(p))
         {
+            p->KeyHigh = NoTuple;
             HandleNeighborDiscovery(p);
         }
         else
@@ -91,6 +95,38 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Key6(p, eni);
             Steer(p);
         }
+    }
+
+    /// <summary>Stages 1 and 2 alone, for whoever looks for the connection of a packet; changes nothing but the descriptor.</summary>
+    /// <param name="p">A frame, as a device gives it.</param>
+    /// <param name="port">The port that it comes in by.</param>
+    /// <param name="key">The key, and which endpoint sends.</param>
+    /// <returns>False when the packet can belong to none.</returns>
+    public bool TryKey(PacketBuffer* p, int port, out ConnectionKey key)
+    {
+        p->InPort = (ushort)port;
+        Eni* eni = _snapshot.Enis + port;
+        key = default;
+        bool isIp = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0 && ParseStage.Parse(p) == DropReason.None &&
+            ParseStage.EtherType(p) != ParseStage.EtherTypeArp;
+        if (!isIp)
+        {
+            return false;
+        }
+
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        if (isV6)
+        {
+            Key6(p, eni);
+        }
+        else
+        {
+            KeyOther4(p, eni, port);
+        }
+
+        key = new ConnectionKey(
+            isV6, p->KeyLow, p->KeyHigh, p->Hash, isV6 ? *Scratch6(p) : default, (p->Flags & PacketFlags.Swapped) != 0);
+        return (p->Flags & (PacketFlags.NoKey | PacketFlags.LaterFragment)) == 0;
     }
 
     private void KeyOther4(PacketBuffer* p, Eni* eni, int port)

@@ -291,8 +291,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             OutPort = (ushort)outPort,
             MtuBytes = to->MtuBytes,
             TtlDecrement = isRouted ? (byte)1 : (byte)0,
-            OutBucket = sourceEip == 0 ? -1 : source->OutBucket,
-            InBucket = destinationEip == 0 ? -1 : destination->InBucket,
+            Meter = sourceEip != 0 ? source->OutMeter : destinationEip != 0 ? destination->InMeter : 0,
+            HairpinMeter = sourceEip != 0 && destinationEip != 0 ? destination->InMeter : 0,
         };
         if (sourceEip != 0)
         {
@@ -307,7 +307,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 action.L4Delta, InternetChecksum.DeltaRaw(destination->Address, destination->Private));
         }
 
-        action.PlainBytes = (action.OutBucket & action.InBucket) == -1 ? action.MtuBytes : (ushort)0;
+        bool isCapped = (sourceEip != 0 && source->IsOutCapped) || (destinationEip != 0 && destination->IsInCapped);
+        action.PlainBytes = isCapped ? (ushort)0 : action.MtuBytes;
         action.Translates = sourceEip != 0 || destinationEip != 0 ? (byte)1 : (byte)0;
         action.IpDelta = isRouted ? InternetChecksum.AddRaw(action.L4Delta, InternetChecksum.RawMinusOne) : action.L4Delta;
         return action;

@@ -33,6 +33,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             : $"{border}: {(_snapshot.NetworkAcls.Allows(rule) ? "allowed" : "denied")} by {_snapshot.NetworkAcls.Describe(rule)}");
     }
 
+    private void TraceKnown(PacketBuffer* p, FlowEntry* entry)
+    {
+        string opener = PortName(_connections.DetailOf(entry)->OpenerPort);
+        _tracer.Note(
+            PipelineStage.Connection,
+            $"known connection in state {entry->State.Name()}, opened by {opener}; the packet is {(IsReply(p, entry) ? "a reply" : "the opener's")}");
+    }
+
     private void TraceForward(PacketBuffer* p, FlowAction* action)
     {
         if (action->SourceXor != 0)

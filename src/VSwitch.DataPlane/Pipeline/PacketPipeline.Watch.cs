@@ -8,11 +8,7 @@ namespace VSwitch.DataPlane.Pipeline;
 /// a burst asks once and a flush once for each port; only what ends without leaving asks by itself.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private readonly LastDrops _lastDrops = new();
     private WatchSet? _watch;
-
-    /// <summary>The last packet dropped for each reason.</summary>
-    public LastDrops LastDrops => _lastDrops;
 
     private WatchPlace Place => new(_egress.TransmitQueue, _nowNs, _snapshot);
 

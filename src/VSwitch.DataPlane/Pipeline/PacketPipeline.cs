@@ -71,6 +71,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _shared = shared;
         _pool = pool;
         _counters = counters;
+        _meters = counters.Meters;
         _steering = steering;
         _tracer = tracer;
         _connections = new Connections(shared.Budget, counters);
@@ -189,7 +190,6 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _held.Dispose();
         _lists.Dispose();
         _egress.Dispose();
-        _lastDrops.Dispose();
     }
 
     /// <summary>The generation first: what is made under it afterwards is made of this snapshot or a newer one.</summary>
@@ -280,7 +280,12 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         }
 
         _counters.CountDrop(p->InPort, reason);
-        _lastDrops.Note(p, reason, _nowNs, _nowMs);
+        if (_rejects != null)
+        {
+            NoteReject(p, reason);
+        }
+
+        _counters.LastDrops.Note(reason, _nowNs, p->InPort, p->Data, p->Length);
         NoteEnd(p, PacketVerdict.Dropped, reason);
         Free(p);
     }

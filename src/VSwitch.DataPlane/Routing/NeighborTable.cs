@@ -70,6 +70,18 @@ public sealed unsafe class NeighborTable : IDisposable
     /// <summary>Grows after each MAC that is learnt or changes: whoever waits for one looks again when it has grown.</summary>
     public int Version => Volatile.Read(ref _version);
 
+    /// <summary>Neighbours that are known. Looks at every slot: for who counts now and then.</summary>
+    public int CountKnown()
+    {
+        int count = 0;
+        for (int i = 0; i < SlotCount; i++)
+        {
+            count += Volatile.Read(ref _slots[i].Mac) != 0 ? 1 : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>The raw MAC of an IPv4 neighbour, 0 = not known.</summary>
     public ulong Lookup(uint address) => Lookup(new RawIp6(address, 0), isV6: false);
 
@@ -185,6 +197,22 @@ public sealed unsafe class NeighborTable : IDisposable
 
         overdue = new OverdueNeighbor(slot->Address, slot->IsV6 != 0, mac);
         return true;
+    }
+
+    /// <summary>Lets another table learn all that is known here, as if it were heard of now; any thread.</summary>
+    /// <param name="other">The table; nobody else writes it.</param>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    public void CopyTo(NeighborTable other, long nowMs)
+    {
+        for (int i = 0; i < SlotCount; i++)
+        {
+            Slot* slot = _slots + i;
+            ulong mac = Volatile.Read(ref slot->State) == Ready ? Volatile.Read(ref slot->Mac) : 0;
+            if (mac != 0)
+            {
+                other.Learn(slot->Address, slot->IsV6 != 0, mac, nowMs);
+            }
+        }
     }
 
     /// <inheritdoc/>

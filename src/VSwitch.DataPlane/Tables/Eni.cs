@@ -95,12 +95,30 @@ public struct Eip
     /// <summary>VPC index; 0 when unbound.</summary>
     public ushort Vpc;
 
-    /// <summary>Bucket of the outbound cap in the shared token buckets, -1 = no cap.</summary>
-    public int OutBucket;
+    /// <summary>Its number over reconfigurations, from 1: what it counted and its level of bandwidth stay with it.</summary>
+    public int Number;
 
-    /// <summary>Bucket of the inbound cap, -1 = no cap.</summary>
-    public int InBucket;
+    /// <summary>True when what it sends has a bandwidth.</summary>
+    public bool IsOutCapped;
+
+    /// <summary>True when what it receives has a bandwidth.</summary>
+    public bool IsInCapped;
+
+    /// <summary>Version of the snapshot in which the EIP appeared; what its number counted before was another one's.</summary>
+    public uint Since;
+
+    /// <summary>Meter, and bucket among the shared token buckets, of what it sends.</summary>
+    public readonly int OutMeter => OutMeterOf(Number);
+
+    /// <summary>Meter, and bucket among the shared token buckets, of what it receives.</summary>
+    public readonly int InMeter => InMeterOf(Number);
 
     /// <summary>True when it maps to a private address.</summary>
     public readonly bool IsBound => Port != 0;
+
+    /// <summary>Meter of what the EIP with that number sends.</summary>
+    public static int OutMeterOf(int number) => 2 * number;
+
+    /// <summary>Meter of what the EIP with that number receives.</summary>
+    public static int InMeterOf(int number) => (2 * number) + 1;
 }

@@ -42,6 +42,21 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>EIPs, the unused index 0 included.</summary>
     public int EipCount { get; }
 
+    /// <summary>Behind the highest meter of <see cref="Eips"/>.</summary>
+    public int MeterEnd
+    {
+        get
+        {
+            int number = 0;
+            for (int i = 1; i < EipCount; i++)
+            {
+                number = Math.Max(number, Eips[i].Number);
+            }
+
+            return Eip.OutMeterOf(number + 1);
+        }
+    }
+
     /// <summary>Ports by index; 0 is the internet side. Holes have no <see cref="EniFlags.Exists"/>.</summary>
     public Eni* Enis { get; }
 
@@ -56,6 +71,9 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Names of the ports, for people.</summary>
     public required string[] PortNames { get; init; }
+
+    /// <summary>Names of the EIPs by index, for people; the first is nobody's.</summary>
+    public string[] EipNames { get; init; } = [];
 
     /// <summary>Host name of each port's guest, ASCII, for DHCP; empty = none.</summary>
     public byte[][] HostNames { get; init; } = [];
@@ -102,8 +120,12 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Idle times of connections.</summary>
     public required ConnectionTimeouts Timeouts { get; init; }
 
-    /// <summary>Rates of the token buckets that <see cref="Eips"/> name.</summary>
+    /// <summary>Rates of the token buckets of all <see cref="Eips"/>, both ways; 0 = no cap.</summary>
     public required BucketRate[] BucketRates { get; init; }
+
+    /// <summary>A copy of an EIP.</summary>
+    /// <param name="index">Its place in this snapshot, from 1.</param>
+    public Eip EipAt(int index) => Eips[index];
 
     /// <summary>Version of the snapshot in which a port's ENI appeared; 0 for the internet side and for holes.</summary>
     public uint PortSince(int port) => Enis[port].Since;

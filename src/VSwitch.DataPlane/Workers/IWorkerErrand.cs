@@ -11,26 +11,32 @@ public interface IWorkerErrand
     bool Step(Worker worker);
 }
 
-/// <summary>The errands of one worker: anyone posts, the worker takes. Carried out one after another, in the order posted.</summary>
+/// <summary>The errands of one worker: anyone posts, the worker takes. Carried out one after another, in the order posted. Only
+/// who posts allocates.</summary>
 internal sealed class ErrandQueue
 {
-    private readonly Queue<IWorkerErrand> _taken = new();
     private Node? _posted;
+    private Node? _first;
+    private Node? _last;
 
-    private sealed record Node(IWorkerErrand Errand, Node? Next);
+    private sealed class Node(IWorkerErrand errand)
+    {
+        public readonly IWorkerErrand Errand = errand;
+        public Node? Next;
+    }
 
     /// <summary>True when there is something to do. May be asked by anyone.</summary>
-    public bool HasWork => Volatile.Read(ref _posted) != null || _taken.Count > 0;
+    public bool HasWork => Volatile.Read(ref _posted) != null || Volatile.Read(ref _first) != null;
 
     /// <summary>Hands an errand to the worker; any thread.</summary>
     public void Post(IWorkerErrand errand)
     {
-        Node? head;
+        var node = new Node(errand);
         do
         {
-            head = Volatile.Read(ref _posted);
+            node.Next = Volatile.Read(ref _posted);
         }
-        while (Interlocked.CompareExchange(ref _posted, new Node(errand, head), head) != head);
+        while (Interlocked.CompareExchange(ref _posted, node, node.Next) != node.Next);
     }
 
     /// <summary>One step of the errand at hand; the worker only.</summary>
@@ -41,24 +47,34 @@ internal sealed class ErrandQueue
             Take();
         }
 
-        if (_taken.TryPeek(out IWorkerErrand? errand) && errand.Step(worker))
+        if (_first is Node node && node.Errand.Step(worker))
         {
-            _taken.Dequeue();
+            _first = node.Next;
         }
     }
 
     /// <summary>Errands were put on a stack; the queue wants the oldest first.</summary>
     private void Take()
     {
-        Node? reversed = null;
-        for (Node? node = Interlocked.Exchange(ref _posted, null); node != null; node = node.Next)
+        Node? newest = Interlocked.Exchange(ref _posted, null);
+        Node? oldest = null;
+        for (Node? node = newest; node != null;)
         {
-            reversed = new Node(node.Errand, reversed);
+            Node? older = node.Next;
+            node.Next = oldest;
+            oldest = node;
+            node = older;
         }
 
-        for (; reversed != null; reversed = reversed.Next)
+        if (_first == null)
         {
-            _taken.Enqueue(reversed.Errand);
+            _first = oldest;
         }
+        else
+        {
+            _last!.Next = oldest;
+        }
+
+        _last = newest;
     }
 }

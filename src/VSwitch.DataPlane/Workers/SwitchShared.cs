@@ -19,7 +19,8 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
     /// <param name="budget">Connections allowed.</param>
-    /// <param name="bucketCapacity">Token buckets at most.</param>
+    /// <param name="bucketCapacity">Token buckets, and meters, at most: behind the highest of any snapshot to come
+    /// (<see cref="ForwardingSnapshot.MeterEnd"/>).</param>
     /// <param name="secret">Key of the connection tables' hash; random for a switch, fixed for a replay.</param>
     public SwitchShared(ForwardingSnapshot snapshot, FlowBudget budget, int bucketCapacity, (ulong Low, ulong High) secret)
     {
@@ -29,6 +30,18 @@ public sealed class SwitchShared : IDisposable
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
         ApplyRates(snapshot);
+    }
+
+    /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
+    /// bandwidth is used up by questions.</summary>
+    private SwitchShared(ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation)
+    {
+        _snapshot = snapshot;
+        _devices = devices;
+        _generation = generation;
+        Budget = budget;
+        Buckets = new TokenBuckets(snapshot.MeterEnd);
+        Secret = secret;
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -73,6 +86,22 @@ public sealed class SwitchShared : IDisposable
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
+    }
+
+    /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,
+    /// so copies of its connections can be put in (<see cref="Connections.Import"/>), and whatever happens to it is not seen here.
+    /// Under another snapshot it looks at each connection again, as this one would after <see cref="Publish"/>.</summary>
+    /// <param name="snapshot">The snapshot that it has.</param>
+    /// <param name="devices">Devices by port.</param>
+    /// <param name="connections">Connections that it may hold.</param>
+    /// <param name="nowMs">The time, milliseconds.</param>
+    public SwitchShared Fork(ForwardingSnapshot snapshot, IPacketDevice?[] devices, int connections, long nowMs)
+    {
+        // Under another snapshot: a generation that this one does not come to while the copies are made.
+        uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
+        var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
+        Neighbors.CopyTo(fork.Neighbors, nowMs);
+        return fork;
     }
 
     /// <summary>Makes every action be looked at again.</summary>

@@ -9,12 +9,18 @@ namespace VSwitch.DataPlane.Workers;
 /// <see cref="WorkerThread"/> runs it for a switch at work, a replay runs several in turn on one thread.</summary>
 public sealed unsafe class Worker : IDisposable
 {
+    /// <summary>While there are packets, a step of an errand so often: whoever looks through a million connections, again and again,
+    /// takes some hundredths of the worker's time and no more.</summary>
+    private const long ErrandEveryNs = 50_000;
+
     private readonly SwitchShared _shared;
     private readonly SpscRing?[] _from;
     private readonly SpscRing?[] _home;
     private readonly HugeMemory _list;
     private readonly PacketBuffer** _packets;
     private readonly ErrandQueue _errands = new();
+    private long _nextErrandNs;
+    private bool _isBusy;
     private bool[] _isEmpty = [];
 
     /// <summary>Makes a worker; <see cref="WorkerSet"/> joins it to the others.</summary>
@@ -29,7 +35,7 @@ public sealed unsafe class Worker : IDisposable
         _home = home;
         Steering = steering;
         Pool = new PacketPool(index, options.SmallBuffers, options.LargeBuffers, exchangeRoom);
-        Counters = new WorkerCounters(options.PortCapacity);
+        Counters = new WorkerCounters(options.PortCapacity, shared.Buckets.Capacity);
         Pipeline = new PacketPipeline<NoTrace>(shared, Pool, Counters, steering, index, default);
         _list = new HugeMemory(PacketPipeline<NoTrace>.MaxBurst * (nuint)sizeof(PacketBuffer*));
         _packets = (PacketBuffer**)_list.Address;
@@ -97,7 +103,12 @@ public sealed unsafe class Worker : IDisposable
     public int RunRound(long nowNs, int maxExpiries)
     {
         Pipeline.Begin(nowNs, maxExpiries);
-        RunErrand();
+        if (_errands.HasWork && (!_isBusy || nowNs >= _nextErrandNs))
+        {
+            _nextErrandNs = nowNs + ErrandEveryNs;
+            _errands.Step(this);
+        }
+
         int handled = Pipeline.ReleaseDue();
         handled += TakeHandedOver();
         Queues.Use(_shared.Devices);
@@ -130,6 +141,7 @@ public sealed unsafe class Worker : IDisposable
 
         Pipeline.Flush();
         Queues.EndRound(_isEmpty);
+        _isBusy = handled > 0;
         return handled;
     }
 
@@ -153,11 +165,15 @@ public sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>Counts a frame that cannot enter the corridor, with its reason (replay: link type, or larger than any buffer).</summary>
-    public void Refuse(int port, int bytes, DropReason reason)
+    public void Refuse(int port, ReadOnlySpan<byte> frame, DropReason reason, long nowNs)
     {
         Counters.Ports[port].ReceivedPackets++;
-        Counters.Ports[port].ReceivedBytes += bytes;
+        Counters.Ports[port].ReceivedBytes += frame.Length;
         Counters.CountDrop(port, reason);
+        fixed (byte* bytes = frame)
+        {
+            Counters.LastDrops.Note(reason, nowNs, port, bytes, frame.Length);
+        }
     }
 
     /// <summary>Handles what other workers handed over, without asking any device (replay).</summary>

@@ -36,6 +36,7 @@ public sealed class WorkerSet : IDisposable
             Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i));
         }
 
+        Eips = new EipMeters(Workers, shared.Buckets.Capacity);
         Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);
         foreach (Connections own in all)
         {
@@ -51,6 +52,9 @@ public sealed class WorkerSet : IDisposable
 
     /// <summary>The workers.</summary>
     public Worker[] Workers { get; }
+
+    /// <summary>What EIPs sent and received.</summary>
+    public EipMeters Eips { get; }
 
     /// <summary>Connections of all workers.</summary>
     public int ConnectionCount
@@ -68,7 +72,7 @@ public sealed class WorkerSet : IDisposable
     }
 
     /// <summary>What a port's number had counted when the port got it.</summary>
-    private sealed record Baseline(PortCounters Ports, long[] Drops);
+    private sealed record Baseline(PortCounters Ports, long[] Drops, long DroppedBeforeNs);
 
     /// <summary>Lets a port count from 0 on. Only workers write their counters, so what is there now is taken off for the
     /// reader; a port counts nothing while this is called (its ENI is new).</summary>
@@ -82,7 +86,13 @@ public sealed class WorkerSet : IDisposable
             drops[reason] = SumDrops(port, (DropReason)reason);
         }
 
-        Volatile.Write(ref _baselines[port], new Baseline(counted, drops));
+        long droppedNs = long.MinValue;
+        foreach (Worker worker in Workers)
+        {
+            droppedNs = Math.Max(droppedNs, worker.Counters.LastDrops.LatestNs);
+        }
+
+        Volatile.Write(ref _baselines[port], new Baseline(counted, drops, droppedNs));
     }
 
     /// <summary>Adds up a port's counters.</summary>
@@ -128,6 +138,22 @@ public sealed class WorkerSet : IDisposable
         }
 
         return sum;
+    }
+
+    /// <summary>The packet that was dropped last for a reason, by any worker, as far as <see cref="DropSamples"/> keeps it. Its port is
+    /// -1 when another one has got the number since.</summary>
+    /// <returns>Null when there was none.</returns>
+    public DropSample? LastDrop(DropReason reason)
+    {
+        DropSample? last = null;
+        foreach (Worker worker in Workers)
+        {
+            DropSample? own = worker.Counters.LastDrops.Read(reason);
+            last = last == null || own?.TimeNs > last.TimeNs ? own : last;
+        }
+
+        bool isOfAnother = last != null && last.TimeNs <= (Volatile.Read(ref _baselines[last.Port])?.DroppedBeforeNs ?? long.MinValue);
+        return isOfAnother ? last! with { Port = -1 } : last;
     }
 
     /// <summary>Packets that all workers hold.</summary>

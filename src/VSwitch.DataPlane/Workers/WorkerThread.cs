@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using VSwitch.DataPlane.Counters;
 
 namespace VSwitch.DataPlane.Workers;
 
 /// <summary>The thread of a worker at work: rounds without a pause while frames come; idle, it looks a little, then sleeps until
-/// a device or another worker has something (<see cref="IdlePolicy"/>). Time is read once a round.</summary>
-public sealed class WorkerThread
+/// a device or another worker has something (<see cref="IdlePolicy"/>). Time is read once a round: a busy one lasts until the next
+/// one begins, so what <see cref="RoundCounters"/> say costs no further look at the clock.</summary>
+public sealed unsafe class WorkerThread
 {
     private const int ExpiriesPerRound = 64;
     private const int ExpiriesWhenIdle = 4096;
@@ -24,8 +26,8 @@ public sealed class WorkerThread
     private readonly IWorkerWaiter _waiter;
     private readonly Action? _onStart;
     private readonly Thread _thread;
+    private readonly RoundCounters* _counted;
     private Mark _mark;
-    private long _rounds;
     private volatile bool _stop;
     private volatile Exception? _failure;
 
@@ -44,6 +46,7 @@ public sealed class WorkerThread
     public WorkerThread(Worker worker, WorkerThread?[] all, IWorkerWaiter waiter, Action? onStart)
     {
         _worker = worker;
+        _counted = worker.Counters.Rounds;
         _all = all;
         _waiter = waiter;
         _onStart = onStart;
@@ -53,11 +56,8 @@ public sealed class WorkerThread
     /// <summary>What ended the thread other than <see cref="Stop"/>; null while all is well.</summary>
     public Exception? Failure => _failure;
 
-    /// <summary>Rounds that found frames.</summary>
-    public long BusyRounds { get; private set; }
-
     /// <summary>Rounds begun: once it has grown, no round uses what was published before.</summary>
-    public long Rounds => Volatile.Read(ref _rounds);
+    public long Rounds => Volatile.Read(ref _counted->Rounds);
 
     /// <summary>Begins work.</summary>
     public void Start() => _thread.Start();
@@ -110,29 +110,42 @@ public sealed class WorkerThread
         var idle = new IdlePolicy();
         Span<int> handles = stackalloc int[MaxHandles];
         long lookedNs = 0;
+        long begunNs = 0;
+        int handled = 0;
         while (!_stop)
         {
-            Volatile.Write(ref _rounds, _rounds + 1);
+            Volatile.Write(ref _counted->Rounds, _counted->Rounds + 1);
             long nowNs = NowNs();
+            if (handled > 0)
+            {
+                _counted->NoteBusy(nowNs - begunNs, handled);
+            }
+
+            begunNs = nowNs;
             if (_worker.Queues.ReadyCount == _worker.Queues.AlwaysReadyCount || nowNs - lookedNs >= LookEveryNs)
             {
                 Look(0, handles);
                 lookedNs = nowNs;
             }
 
-            int handled = _worker.RunRound(nowNs, idle.IsIdle ? ExpiriesWhenIdle : ExpiriesPerRound);
+            handled = _worker.RunRound(nowNs, idle.IsIdle ? ExpiriesWhenIdle : ExpiriesPerRound);
             WakeOthers();
             if (handled > 0)
             {
-                BusyRounds++;
                 idle.NoteBusy(nowNs);
             }
             else if (!_worker.HasErrand && idle.ShouldSleep(nowNs))
             {
+                _counted->Sleeps++;
                 Sleep(handles);
                 long wokeNs = NowNs();
                 idle.NoteSleep(wokeNs, wokeNs - nowNs);
             }
+        }
+
+        if (handled > 0)
+        {
+            _counted->NoteBusy(NowNs() - begunNs, handled);
         }
     }
 

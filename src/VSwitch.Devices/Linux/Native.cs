@@ -21,6 +21,12 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int descriptor, byte* buffer, nint count);
 
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Flush(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Identify(int folder, string path, int flags, uint mask, byte* status);
+
     [LibraryImport("libc", EntryPoint = "readv", SetLastError = true)]
     public static partial nint ReadVector(int descriptor, IoVector* parts, int count);
 

@@ -19,6 +19,9 @@ internal sealed class ApiException(string message, int status, string body, Exce
 /// <summary>A client of a running switch. Every failure is an <see cref="ApiException"/> with the switch's own sentence.</summary>
 internal sealed class ApiClient : IDisposable
 {
+    /// <summary>Its name to the switch, which writes down who changed it.</summary>
+    public const string ProductName = "vswitch";
+
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
     private readonly HttpClient _http;
 
@@ -49,6 +52,7 @@ internal sealed class ApiClient : IDisposable
             BaseAddress = new Uri(address.SocketPath != null ? "http://localhost" : address.ToString()),
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue(ProductName, StatusEndpoints.ProgramVersion));
         if (token != null)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);

@@ -111,13 +111,18 @@ internal sealed class ApiListener : IDisposable
             return;
         }
 
+        if (!IsSocket(path))
+        {
+            throw new IOException($"{path} is there and is no socket; remove it, or choose another place with --api");
+        }
+
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         using var limit = new CancellationTokenSource(AnswerLimitMs);
         try
         {
             probe.ConnectAsync(new UnixDomainSocketEndPoint(path), limit.Token).AsTask().GetAwaiter().GetResult();
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && IsSocket(path))
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
             File.Delete(path);
             return;
@@ -132,12 +137,10 @@ internal sealed class ApiListener : IDisposable
             // Someone listens and is too busy to answer.
         }
 
-        throw new IOException(IsSocket(path)
-            ? $"another switch answers at {address}; end it, or choose another place with --api"
-            : $"{path} is there and is no socket; remove it, or choose another place with --api");
+        throw new IOException($"another switch answers at {address}; end it, or choose another place with --api");
     }
 
-    /// <summary>Of what is no folder, only a socket cannot be opened as a file (ENXIO) by who owns it.</summary>
+    /// <summary>Of what is no folder, only a socket cannot be opened as a file (ENXIO). A pipe opened for both ways does not block.</summary>
     private static bool IsSocket(string path)
     {
         if (Directory.Exists(path))
@@ -147,11 +150,16 @@ internal sealed class ApiListener : IDisposable
 
         try
         {
-            using FileStream file = File.OpenRead(path);
+            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
             return false;
         }
         catch (IOException)
         {
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Another user's: connecting says so.
             return true;
         }
     }

@@ -21,7 +21,8 @@ internal sealed class ApiServer : IDisposable
     private readonly ApiLimits _limits;
     private bool _stopped;
 
-    private ApiServer(ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits limits)
+    private ApiServer(
+        ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits limits, Action<IEndpointRouteBuilder, SwitchControl> map)
     {
         _limits = limits;
         _guard = new RequestGuard(listener.Token, logs.CreateLogger("VSwitch.Api"));
@@ -39,7 +40,7 @@ internal sealed class ApiServer : IDisposable
         _app = builder.Build();
         _app.Use(_guard.Invoke);
         _app.UseRouting();
-        Map(_app, control);
+        map(_app, control);
         _app.MapOpenApi("/openapi/{documentName}.json");
     }
 
@@ -47,12 +48,20 @@ internal sealed class ApiServer : IDisposable
     public static void Map(IEndpointRouteBuilder app, SwitchControl control)
     {
         StatusEndpoints.Map(app, control);
+        FlowLogEndpoints.Map(app, control);
         PortEndpoints.Map(app, control);
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
+        ElasticIpEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
+        ConnectionEndpoints.Map(app, control);
+        TraceEndpoint.Map(app, control);
+        HistoryEndpoints.Map(app, control);
+        ChangeEndpoints.Map(app, control);
+        DropEndpoints.Map(app, control);
         CaptureEndpoint.Map(app, control);
         MirrorEndpoints.Map(app, control);
+        MetricsEndpoint.Map(app, control);
     }
 
     /// <summary>The routes that are mapped, for the test that holds them against their descriptions.</summary>
@@ -64,9 +73,12 @@ internal sealed class ApiServer : IDisposable
     /// <param name="control">The switch.</param>
     /// <param name="logs">Where failures are said.</param>
     /// <param name="limits">What a client may cost; null = the usual.</param>
-    public static ApiServer Start(ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits? limits = null)
+    /// <param name="map">Maps the routes; null = <see cref="Map"/>.</param>
+    public static ApiServer Start(
+        ApiListener listener, SwitchControl control, ILoggerFactory logs, ApiLimits? limits = null,
+        Action<IEndpointRouteBuilder, SwitchControl>? map = null)
     {
-        var server = new ApiServer(listener, control, logs, limits ?? new ApiLimits());
+        var server = new ApiServer(listener, control, logs, limits ?? new ApiLimits(), map ?? Map);
         server._app.StartAsync().GetAwaiter().GetResult();
         return server;
     }

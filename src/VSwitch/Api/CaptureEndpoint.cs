@@ -25,7 +25,7 @@ internal static class CaptureEndpoint
             .Describe(
                 "capture", "Packets as they pass, as pcapng: direction in the flags, verdict and reason in the comment.",
                 StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict)
-            .Produces(StatusCodes.Status200OK, contentType: ContentType);
+            .Produces<Stream>(StatusCodes.Status200OK, ContentType);
 
     private static Results<PushStreamHttpResult, ProblemHttpResult> Answer(HttpContext context, SwitchHost host, CaptureRequest request)
     {

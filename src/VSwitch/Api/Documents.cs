@@ -10,8 +10,15 @@ namespace VSwitch.Api;
 /// <param name="Workers">Worker threads.</param>
 /// <param name="Ports">Ports, the internet side included where there is one.</param>
 /// <param name="Connections">Live connections.</param>
+/// <param name="State">The state folder; left out without one.</param>
 internal sealed record StatusDocument(
-    string Version, DateTime StartedAt, double UptimeSeconds, long Revision, int Workers, int Ports, int Connections);
+    string Version, DateTime StartedAt, double UptimeSeconds, long Revision, int Workers, int Ports, int Connections, StateFolderDocument? State);
+
+/// <summary>The folder in which changes survive.</summary>
+/// <param name="Folder">Its path, as it was given.</param>
+/// <param name="Refused">Changes since the start that could not be kept, and so were not made.</param>
+/// <param name="LastRefusal">Why the last change could not be kept; left out when it was.</param>
+internal sealed record StateFolderDocument(string Folder, long Refused, string? LastRefusal);
 
 /// <summary>What passed a port. received = forwarded + answered + consumed + dropped + held, up to what is under way.</summary>
 /// <param name="Received">Frames that came in.</param>
@@ -127,6 +134,13 @@ internal sealed record RouteTableDocument(string Name, string? Vpc, bool Main, I
 /// <summary>All route tables.</summary>
 internal sealed record RouteTablesDocument(IReadOnlyList<RouteTableDocument> RouteTables);
 
+/// <summary>What an elastic IP carried one way; of IP, headers included, Ethernet not.</summary>
+/// <param name="Packets">Packets forwarded.</param>
+/// <param name="Bytes">Bytes of them.</param>
+/// <param name="DroppedPackets">Packets over its bandwidth.</param>
+/// <param name="DroppedBytes">Bytes of them.</param>
+internal sealed record MeterDocument(long Packets, long Bytes, long DroppedPackets, long DroppedBytes);
+
 /// <summary>An elastic IP as configured.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Address">Its public address.</param>
@@ -135,8 +149,11 @@ internal sealed record RouteTablesDocument(IReadOnlyList<RouteTableDocument> Rou
 /// <param name="Bandwidth">Outbound cap, bits per second; left out = none.</param>
 /// <param name="BandwidthIn">Inbound cap as configured, bits per second.</param>
 /// <param name="Billing">How it is billed.</param>
+/// <param name="Sent">From its ENI.</param>
+/// <param name="Received">To its ENI.</param>
 internal sealed record ElasticIpDocument(
-    string Name, string Address, string? Eni, string? PrivateIp, long? Bandwidth, long? BandwidthIn, BillingType Billing);
+    string Name, string Address, string? Eni, string? PrivateIp, long? Bandwidth, long? BandwidthIn, BillingType Billing,
+    MeterDocument Sent, MeterDocument Received);
 
 /// <summary>All elastic IPs.</summary>
 internal sealed record ElasticIpsDocument(IReadOnlyList<ElasticIpDocument> ElasticIps);
@@ -145,6 +162,13 @@ internal sealed record ElasticIpsDocument(IReadOnlyList<ElasticIpDocument> Elast
 /// <param name="Free">Free now.</param>
 /// <param name="Total">It was made with; workers exchange some, so that a few more may be free.</param>
 internal sealed record BuffersDocument(int Free, int Total);
+
+/// <summary>How a worker fared lately: since the last time that somebody asked, a second at least.</summary>
+/// <param name="Seconds">How long that is.</param>
+/// <param name="Load">Share of it that was spent on rounds with packets, 0 to 1.</param>
+/// <param name="LatencyP50Seconds">Half of the packets were in the switch no longer than this.</param>
+/// <param name="LatencyP99Seconds">99 of 100 were.</param>
+internal sealed record LatelyDocument(double Seconds, double Load, double LatencyP50Seconds, double LatencyP99Seconds);
 
 /// <summary>One worker.</summary>
 /// <param name="Index">Its number, from 0.</param>
@@ -161,9 +185,12 @@ internal sealed record BuffersDocument(int Free, int Total);
 /// <param name="Held">Packets that wait.</param>
 /// <param name="SmallBuffers">Buffers for frames up to about 2 KiB.</param>
 /// <param name="LargeBuffers">Buffers for super-packets.</param>
+/// <param name="BusySeconds">Seconds since the start that it spent on rounds with packets; two readings give its load.</param>
+/// <param name="Lately">How it fared lately.</param>
 internal sealed record WorkerDocument(
     int Index, int? Processor, int Connections, long BurstCount, long BurstPackets, double MeanBurst, long HandedOver, long TakenOver,
-    long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers);
+    long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers,
+    double BusySeconds, LatelyDocument Lately);
 
 /// <summary>All workers.</summary>
 internal sealed record WorkersDocument(IReadOnlyList<WorkerDocument> Workers);

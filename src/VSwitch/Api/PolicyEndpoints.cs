@@ -28,20 +28,6 @@ internal static class PolicyEndpoints
             return TypedResults.Ok(Document(group, EnisByGroup(config)));
         }).Describe("security groups", "One security group.", StatusCodes.Status404NotFound);
 
-        routes.MapGet("/v1/elastic-ips", () =>
-        {
-            SwitchConfig config = host.Config;
-            var enis = config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal);
-            return TypedResults.Ok(new ElasticIpsDocument([.. config.ElasticIps.Select(e => Document(e, enis))]));
-        }).Describe("elastic IPs", "All elastic IPs as configured.");
-
-        routes.MapGet("/v1/elastic-ips/{name}", (string name) =>
-        {
-            SwitchConfig config = host.Config;
-            ElasticIpConfig eip = config.ElasticIps.FirstOrDefault(e => e.Name == name).OrNotFound("elastic IP", name);
-            return TypedResults.Ok(Document(eip, config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal)));
-        }).Describe("elastic IPs", "One elastic IP.", StatusCodes.Status404NotFound);
-
         routes.MapGet("/v1/routes", () => TypedResults.Ok(new RouteTablesDocument([.. TablesOf(host.Config)])))
             .Describe("routes", "Route tables in force, with the subnets that use each.");
     }
@@ -76,11 +62,6 @@ internal static class PolicyEndpoints
         132 => "sctp",
         byte number => number.ToString(CultureInfo.InvariantCulture),
     };
-
-    private static ElasticIpDocument Document(ElasticIpConfig eip, Dictionary<string, EniConfig> enis) => new(
-        eip.Name, eip.Address.ToString(), eip.Eni,
-        eip.Eni != null ? EniEndpoints.PrivateIpOf(eip, enis[eip.Eni]).ToString() : null,
-        eip.BandwidthBitsPerSecond, eip.BandwidthInBitsPerSecond, eip.Billing);
 
     private static IEnumerable<RouteTableDocument> TablesOf(SwitchConfig config)
     {

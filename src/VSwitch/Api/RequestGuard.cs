@@ -39,7 +39,7 @@ internal sealed class RequestGuard(ApiToken? token, ILogger log)
         }
         catch (Exception e) when (e is ProblemException or BadHttpRequestException)
         {
-            await Answer(context, e is ProblemException known ? known.Problem : OfBadRequest((BadHttpRequestException)e));
+            await Answer(context, e is ProblemException known ? known.Problem : OfBadRequest(context, (BadHttpRequestException)e));
         }
 #pragma warning disable CA1031 // A request that fails must not end the switch, nor show a client more than that it failed.
         catch (Exception e)
@@ -82,21 +82,34 @@ internal sealed class RequestGuard(ApiToken? token, ILogger log)
             return Task.CompletedTask;
         }
 
-        HttpRequest request = context.Request;
-        string detail = response.StatusCode switch
-        {
-            StatusCodes.Status404NotFound => $"there is nothing at {request.Path}; GET /openapi/v1.json lists what there is",
-            StatusCodes.Status405MethodNotAllowed => $"{request.Path} does not take {request.Method}, but {response.Headers.Allow}",
-            StatusCodes.Status415UnsupportedMediaType => request.ContentType == null
-                ? "the body's Content-Type is missing; write application/json" : $"'{request.ContentType}' is not taken here; write application/json",
-            _ => "the request cannot be answered",
-        };
-        return Problems.Of(response.StatusCode, detail).ExecuteAsync(context);
+        return Problems.Of(response.StatusCode, WordsOf(context, response.StatusCode) ?? "the request cannot be answered").ExecuteAsync(context);
     }
 
-    private static ProblemHttpResult OfBadRequest(BadHttpRequestException e) => e.InnerException is JsonException json
-        ? Problems.BadRequest($"the body is not the JSON that is expected here: {json.Message}")
-        : Problems.Of(e.StatusCode, e.Message.TrimEnd('.'));
+    /// <summary>What a status of routing and of reading a body means; null when it has no words of its own.</summary>
+    private static string? WordsOf(HttpContext context, int status)
+    {
+        HttpRequest request = context.Request;
+        return status switch
+        {
+            StatusCodes.Status404NotFound => $"there is nothing at {request.Path}; GET /openapi/v1.json lists what there is",
+            StatusCodes.Status405MethodNotAllowed => $"{request.Path} does not take {request.Method}, but {context.Response.Headers.Allow}",
+            StatusCodes.Status413PayloadTooLarge => "the body is larger than a configuration may be",
+            StatusCodes.Status415UnsupportedMediaType => request.ContentType == null
+                ? "the body's Content-Type is missing; write application/json" : $"'{request.ContentType}' is not taken here; write application/json",
+            _ => null,
+        };
+    }
+
+    private static ProblemHttpResult OfBadRequest(HttpContext context, BadHttpRequestException e)
+    {
+        bool hasNoBody = e.StatusCode == StatusCodes.Status400BadRequest && context.Request is { ContentLength: 0, HasFormContentType: false } request
+            && request.ContentType != null;
+        return Problems.Of(
+            e.StatusCode,
+            e.InnerException is JsonException json ? $"the body is not the JSON that is expected here: {json.Message}"
+            : hasNoBody ? "the body is empty; a JSON document is expected here"
+            : WordsOf(context, e.StatusCode) ?? e.Message.TrimEnd('.'));
+    }
 
     private static async Task Answer(HttpContext context, ProblemHttpResult problem)
     {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
+using VSwitch.ControlPlane.State;
 using VSwitch.Live;
 
 namespace VSwitch.Api;
@@ -29,7 +30,8 @@ internal static class StatusEndpoints
         PolicyInForce policy = host.InForce;
         return new StatusDocument(
             ProgramVersion, host.StartedAt, Math.Round((DateTime.UtcNow - host.StartedAt).TotalSeconds, 3), control.Revision, host.WorkerCount,
-            policy.Config.Enis.Count + (policy.Config.Internet != null ? 1 : 0), host.Workers.ConnectionCount);
+            policy.Config.Enis.Count + (policy.Config.Internet != null ? 1 : 0), host.Workers.ConnectionCount,
+            control.Ledger.Store is StateStore store ? new StateFolderDocument(store.Folder, store.Refused, store.LastRefusal) : null);
     }
 
     /// <summary>Version of this program, without the commit that it was built from.</summary>

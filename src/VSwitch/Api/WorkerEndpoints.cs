@@ -10,13 +10,19 @@ namespace VSwitch.Api;
 /// <summary>How does each worker fare?</summary>
 internal static class WorkerEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, SwitchControl control) =>
-        routes.MapGet("/v1/workers", () =>
-            TypedResults.Ok(new WorkersDocument([.. control.Host.Workers.Workers.Select(w => Document(control.Host, w))])))
-            .Describe("workers", "All workers: bursts, hand-overs, connections, buffers.");
+    private const double NsPerSecond = 1e9;
 
-    private static WorkerDocument Document(SwitchHost host, Worker worker)
+    public static void Map(IEndpointRouteBuilder routes, SwitchControl control)
     {
+        var statistics = new WorkerStatistics(control.Host);
+        routes.MapGet("/v1/workers", () =>
+            TypedResults.Ok(new WorkersDocument([.. statistics.Read().Select(l => Document(control.Host, l))])))
+            .Describe("workers", "All workers: load, latency, bursts, hand-overs, connections, buffers.");
+    }
+
+    private static unsafe WorkerDocument Document(SwitchHost host, WorkerLoad load)
+    {
+        Worker worker = host.Workers.Workers[load.Worker];
         WorkerCounters c = worker.Counters;
         long bursts = Volatile.Read(ref c.BurstCount);
         long packets = Volatile.Read(ref c.BurstPackets);
@@ -25,6 +31,7 @@ internal static class WorkerEndpoints
             bursts == 0 ? 0 : Math.Round((double)packets / bursts, 2), Volatile.Read(ref c.HandedOver), Volatile.Read(ref c.TakenOver),
             Volatile.Read(ref c.FlowsCreated), Volatile.Read(ref c.FlowsRemoved), Volatile.Read(ref c.FlowsEvicted),
             worker.Pipeline.HeldCount, new BuffersDocument(worker.Pool.SmallFreeCount, worker.Pool.SmallCount),
-            new BuffersDocument(worker.Pool.LargeFreeCount, worker.Pool.LargeCount));
+            new BuffersDocument(worker.Pool.LargeFreeCount, worker.Pool.LargeCount), Volatile.Read(ref c.Rounds->BusyNs) / NsPerSecond,
+            new LatelyDocument(Math.Round(load.IntervalSeconds, 3), Math.Round(load.Load, 4), load.LatencyP50Seconds, load.LatencyP99Seconds));
     }
 }

@@ -24,7 +24,6 @@ internal sealed unsafe class BenchBed : IDisposable
     private const int SmallBuffers = 8192;
     private const int LargeBuffers = 4;
     private const int LargestLease = 256;
-    private const int BucketCapacity = 64;
     private static readonly (ulong Low, ulong High) Secret = (0x1111, 0x2222);
     private readonly HugeMemory _frames;
     private readonly FrameSink[] _sinks;
@@ -42,7 +41,7 @@ internal sealed unsafe class BenchBed : IDisposable
         int lease = Math.Clamp(capacity / (16 * spec.Workers), 2, LargestLease);
         Lab = new BenchLab(spec.Scenario, spec.Rules, capacity);
         Snapshot = SnapshotCompiler.Compile(Lab.Config, Numbers);
-        Shared = new SwitchShared(Snapshot, new FlowBudget(capacity, lease), BucketCapacity, Secret);
+        Shared = new SwitchShared(Snapshot, new FlowBudget(capacity, lease), Snapshot.MeterEnd, Secret);
         _sinks = [.. Enumerable.Range(0, Snapshot.PortCount).Select(port => new FrameSink(port, spec.Workers))];
         Shared.Publish(Snapshot, Devices);
         var sizes = new WorkerOptions

@@ -5,6 +5,7 @@ using System.Text;
 using Microsoft.Win32.SafeHandles;
 using VSwitch.Api;
 using VSwitch.Devices.Pcap;
+using VSwitch.Trace;
 using VSwitch.Watching;
 
 namespace VSwitch.Commands;
@@ -173,7 +174,7 @@ internal static class CaptureCommand
         string lost = record.LostBefore > 0 ? $" ({record.LostBefore} lost before)" : "";
         string line = string.Create(
             CultureInfo.InvariantCulture,
-            $"{at:HH:mm:ss.ffffff} {reader.InterfaceName(record.InterfaceId)} {way} {PacketWords.Of(record.Bytes)}, {record.OriginalLength} bytes, {Encoding.UTF8.GetString(record.Comment)}{lost}");
+            $"{at:HH:mm:ss.ffffff} {reader.InterfaceName(record.InterfaceId)} {way} {PacketWords.Describe(record.Bytes, (int)record.OriginalLength)}, {record.OriginalLength} bytes, {Encoding.UTF8.GetString(record.Comment)}{lost}");
         try
         {
             lines.WriteLine(line);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Commands;
@@ -40,7 +41,7 @@ internal static class CommandLine
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception e) when (e is IOException or DeviceException or UnauthorizedAccessException or ArgumentException
-            or InsufficientMemoryException)
+            or InsufficientMemoryException or StateException)
         {
             Console.Error.WriteLine($"vswitch: {(parsed.GetValue(Verbose) ? e.ToString() : e.Message)}");
             return e is ArgumentException ? WrongUsage : Failed;

@@ -42,6 +42,11 @@ internal static class LabCommand
             Console.Out.WriteLine($"  {i.Namespace}: {i.Port} {string.Join(' ', i.Addresses)}");
         }
 
+        if (state.Api != null)
+        {
+            Console.Out.WriteLine($"Ask it: vswitch show ports --api {state.Api}");
+        }
+
         Console.Out.WriteLine($"Next: vswitch lab exec {path} {state.Names.Keys.First()} -- ip addr");
         return CommandLine.Done;
     }
@@ -63,6 +68,11 @@ internal static class LabCommand
             !status.IsUp ? $"the lab is down; make it: vswitch lab up {path}"
             : status.SwitchPid is int pid ? $"switch {pid} is running, its log is {status.Log}"
             : $"the switch has ended, its log is {status.Log}");
+        if (status is { SwitchPid: not null, Api: string api })
+        {
+            Console.Out.WriteLine($"ask it: vswitch show ports --api {api}");
+        }
+
         if (status.IsUp)
         {
             Table table = new Table().Border(TableBorder.Rounded).AddColumns("namespace", "port", "interface", "state", "addresses");

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
+using VSwitch.ControlPlane.State;
 using VSwitch.DataPlane.Devices;
-using VSwitch.Devices.Linux;
 using VSwitch.Live;
 using VSwitch.Messages;
 using VSwitch.Watching;
@@ -17,24 +17,35 @@ internal static class RunCommand
     /// <summary>Begins the line that says that all devices are open and the workers run; a lab waits for it.</summary>
     public const string ReadyMark = "vswitch: running";
 
-    private sealed record Settings(string Config, int? Workers, bool Json, string? Api, string? TokenFile);
+    private sealed record Settings(string? Config, string? State, int? Workers, bool Json, string? Api, string? TokenFile);
 
     public static Command Create()
     {
-        Argument<string> config = CommandLine.ConfigArgument();
+        var config = new Argument<string?>("CONFIG")
+        {
+            Description = "the configuration file (YAML or JSON); not needed where --state has a state",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var state = new Option<string?>("--state")
+        {
+            Description = "keep every change in the folder DIR, where it survives a restart and a power cut. Without a state there, CONFIG becomes " +
+                "its first revision; else the state is in force, and CONFIG waits for SIGHUP or vswitch apply",
+            HelpName = "DIR",
+        };
         var workers = new Option<int?>("--workers") { Description = "worker threads; default: the configuration's, else one a processor" };
         Option<bool> json = CommandLine.JsonOption();
         var logJson = new Option<bool>("--log-json") { Description = "messages on standard error as JSON lines" };
         var api = new ApiOptions();
         var command = new Command("run", "Run the switch until SIGINT or SIGTERM; SIGHUP applies the changed configuration. " +
             "Meanwhile show, apply, capture and top ask its API; --api none runs without one.\n\n" +
-            "Example: vswitch run lab.yaml --api unix:/tmp/lab.sock") { config, workers, json, logJson };
+            "Example: vswitch run lab.yaml --state /var/lib/vswitch --api unix:/tmp/lab.sock") { config, state, workers, json, logJson };
         api.AddTo(command);
         command.SetAction(parsed =>
         {
             using ILoggerFactory logs = ErrorStreamLog.Create(CommandLine.IsVerbose(parsed), parsed.GetValue(logJson));
             return Run(
-                new Settings(parsed.GetValue(config)!, parsed.GetValue(workers), parsed.GetValue(json), api.AddressOf(parsed), api.TokenFileOf(parsed)),
+                new Settings(
+                    parsed.GetValue(config), parsed.GetValue(state), parsed.GetValue(workers), parsed.GetValue(json), api.AddressOf(parsed), api.TokenFileOf(parsed)),
                 logs);
         });
         return command;
@@ -42,17 +53,22 @@ internal static class RunCommand
 
     private static int Run(Settings settings, ILoggerFactory logs)
     {
-        if (CommandLine.ReadConfig(settings.Config) is not SwitchConfig config)
-        {
-            return CommandLine.WrongUsage;
-        }
-
         if (settings.Workers is < 1 or > 64)
         {
             throw new ArgumentException($"--workers {settings.Workers}: from 1 to 64");
         }
 
         ILogger log = logs.CreateLogger(RunMessages.Category);
+        using StateStore? store = settings.State == null ? null : StateStore.Open(new StateFolder(settings.State), TimeProvider.System);
+        foreach (string finding in store?.Findings ?? [])
+        {
+            log.StateFinding(finding);
+        }
+
+        if (StartingConfig.Choose(store, settings.Config, CommandLine.ReadConfig) is not StartingConfig starting)
+        {
+            return CommandLine.WrongUsage;
+        }
 
         // All signals are caught before the first device appears, so that none finds its default action.
         using var stop = new ManualResetEvent(initialState: false);
@@ -61,11 +77,17 @@ internal static class RunCommand
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
         using ApiListener? listener = Listen(settings, logs.CreateLogger("VSwitch.Api"));
-        using var host = new SwitchHost(config, settings.Workers, ownsProcess: true);
-        var control = new SwitchControl(host);
+        using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true);
+        var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
-        SayWhatRuns(log, host, listener);
+        SayWhatRuns(log, control, listener);
         WatchMirrors(log, host);
+        if (starting.Note != null)
+        {
+            log.FileWaits(starting.Note);
+        }
+
+        log.Running(host.WorkerCount);
         Wait(control, settings.Config, log, stop, reload);
         server?.Stop();
         host.Dispose();
@@ -118,8 +140,9 @@ internal static class RunCommand
         }
     }
 
-    private static void SayWhatRuns(ILogger log, SwitchHost host, ApiListener? listener)
+    private static void SayWhatRuns(ILogger log, SwitchControl control, ApiListener? listener)
     {
+        SwitchHost host = control.Host;
         foreach ((string port, IPacketDevice device) in host.Devices)
         {
             log.PortOpened(port, device.Name, device.Capabilities.QueueCount, device.Capabilities.Offload ? ", offload" : "");
@@ -141,7 +164,10 @@ internal static class RunCommand
             log.ApiAt(listener.Address.ToString());
         }
 
-        log.Running(host.WorkerCount);
+        if (control.Ledger.Store is StateStore store)
+        {
+            log.StateIn(store.Folder, control.Revision);
+        }
     }
 
     /// <summary>A mirror that cannot write says so, and goes on trying.</summary>
@@ -174,7 +200,7 @@ internal static class RunCommand
         });
 
     /// <summary>Until a signal to end, or until a worker fails; a signal to reload is carried out here, one at a time.</summary>
-    private static void Wait(SwitchControl control, string path, ILogger log, WaitHandle stop, WaitHandle reload)
+    private static void Wait(SwitchControl control, string? path, ILogger log, WaitHandle stop, WaitHandle reload)
     {
         const int LookMs = 500;
         WaitHandle[] signals = [stop, reload];
@@ -193,8 +219,14 @@ internal static class RunCommand
         }
     }
 
-    private static void Reload(SwitchControl control, string path, ILogger log)
+    private static void Reload(SwitchControl control, string? path, ILogger log)
     {
+        if (path == null)
+        {
+            log.ReloadRefused("SIGHUP applies the CONFIG that run was started with, and there was none: use vswitch apply");
+            return;
+        }
+
         if (CommandLine.ReadConfig(path) is not SwitchConfig config)
         {
             log.ReloadNotRead();
@@ -203,10 +235,16 @@ internal static class RunCommand
 
         try
         {
-            control.Apply(config);
-            log.Reloaded();
+            if (control.Apply(config, ChangeOrigin.Sighup).Changed)
+            {
+                log.Reloaded();
+            }
+            else
+            {
+                log.ReloadedSame();
+            }
         }
-        catch (Exception e) when (e is DeviceException or IOException or InvalidOperationException)
+        catch (ChangeRefusedException e)
         {
             log.ReloadRefused(e.Message);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
 
 namespace VSwitch.Lab;
@@ -15,8 +16,9 @@ internal sealed record LabInterfaceStatus(string Namespace, string Port, string 
 /// <param name="IsUp">True when it was made and not taken down.</param>
 /// <param name="SwitchPid">The switch while it runs.</param>
 /// <param name="Log">Where the switch writes, while the lab is up.</param>
+/// <param name="Api">What <c>show --api</c> takes, while the lab is up.</param>
 /// <param name="Interfaces">Its interfaces.</param>
-internal sealed record LabStatus(bool IsUp, int? SwitchPid, string? Log, IReadOnlyList<LabInterfaceStatus> Interfaces);
+internal sealed record LabStatus(bool IsUp, int? SwitchPid, string? Log, string? Api, IReadOnlyList<LabInterfaceStatus> Interfaces);
 
 /// <summary>What taking down found.</summary>
 /// <param name="WasUp">False when there was nothing to take down.</param>
@@ -68,7 +70,8 @@ internal sealed class LabSession
         Directory.CreateDirectory(Path.GetDirectoryName(_stateFile)!);
         string log = Path.ChangeExtension(_stateFile, ".log");
         File.Delete(log);
-        LabState state = StateOf(plan, LabSwitch.Start(_config, log), log);
+        ApiAddress? api = LabState.ApiOf(_stateFile);
+        LabState state = StateOf(plan, LabSwitch.Start(_config, log, api), log, api);
         try
         {
             // Before anything is made: who interrupts this can still take it down.
@@ -79,8 +82,7 @@ internal sealed class LabSession
         catch
         {
             state.Switch.End();
-            File.Delete(log);
-            File.Delete(_stateFile);
+            DeleteFiles(state);
             throw;
         }
 
@@ -103,8 +105,8 @@ internal sealed class LabSession
 
     /// <summary>Looks at what is there.</summary>
     public LabStatus Status() => LabState.Read(_stateFile) is LabState state
-        ? new LabStatus(true, state.Switch.IsRunning ? state.Switch.Pid : null, state.Log, [.. state.Interfaces.Select(Look)])
-        : new LabStatus(false, null, null, []);
+        ? new LabStatus(true, state.Switch.IsRunning ? state.Switch.Pid : null, state.Log, state.Api, [.. state.Interfaces.Select(Look)])
+        : new LabStatus(false, null, null, null, []);
 
     /// <summary>Ends the switch and removes what Up made; does nothing where nothing is up.</summary>
     public LabClosing Down()
@@ -127,14 +129,25 @@ internal sealed class LabSession
         }
 
         LabRunner.Detach(state.Namespaces);
-        File.Delete(state.Log);
-        File.Delete(_stateFile);
+        DeleteFiles(state);
         return new LabClosing(true, closing, orphans);
     }
 
-    private LabState StateOf(LabPlan plan, LabSwitch background, string log) => new(
+    /// <summary>The socket too: a switch that was killed leaves it.</summary>
+    private void DeleteFiles(LabState state)
+    {
+        if (state.Api != null && ApiAddress.Parse(state.Api).SocketPath is string socket)
+        {
+            File.Delete(socket);
+        }
+
+        File.Delete(state.Log);
+        File.Delete(_stateFile);
+    }
+
+    private LabState StateOf(LabPlan plan, LabSwitch background, string log, ApiAddress? api) => new(
         _config, background, log, plan.Namespaces, plan.Names,
-        [.. plan.Interfaces.Select(i => new LabStateInterface(i.Port, i.Tap, i.Namespace, i.Addresses))]);
+        [.. plan.Interfaces.Select(i => new LabStateInterface(i.Port, i.Tap, i.Namespace, i.Addresses))], api?.ToString());
 
     private static LabInterfaceStatus Look(LabStateInterface i)
     {

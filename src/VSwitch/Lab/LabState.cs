@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using VSwitch.Api;
 
 namespace VSwitch.Lab;
 
@@ -11,9 +12,10 @@ namespace VSwitch.Lab;
 /// <param name="Namespaces">Namespaces made.</param>
 /// <param name="Names">Namespace by the name of instance, ENI or outside.</param>
 /// <param name="Interfaces">Interfaces in them.</param>
+/// <param name="Api">Where the switch's API is; null when no path is short enough for a socket.</param>
 internal sealed record LabState(
     string Config, LabSwitch Switch, string Log, IReadOnlyList<string> Namespaces, IReadOnlyDictionary<string, string> Names,
-    IReadOnlyList<LabStateInterface> Interfaces)
+    IReadOnlyList<LabStateInterface> Interfaces, string? Api = null)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -30,6 +32,17 @@ internal sealed record LabState(
     {
         string own = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") ?? Path.GetTempPath();
         return Environment.IsPrivilegedProcess ? "/run/vswitch" : Path.Combine(own, "vswitch");
+    }
+
+    /// <summary>The API of the lab's switch: a socket of its own beside the state file, so that labs and other switches do not meet. Where
+    /// its path would be too long for a socket, the name goes and the hash stays; null when even that is too long.</summary>
+    public static ApiAddress? ApiOf(string stateFile)
+    {
+        string named = Path.ChangeExtension(stateFile, ".sock");
+        string hash = named[(named.LastIndexOf('-') + 1)..];
+        string? path = new[] { named, Path.Combine(Path.GetDirectoryName(stateFile)!, $"lab-{hash}") }
+            .FirstOrDefault(p => Encoding.UTF8.GetByteCount(p) <= ApiAddress.LongestPathBytes);
+        return path == null ? null : new ApiAddress(path, null);
     }
 
     /// <summary>Reads a state; null when there is none.</summary>

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using VSwitch.Api;
 using VSwitch.Commands;
 
 namespace VSwitch.Lab;
@@ -25,12 +26,15 @@ internal sealed partial record LabSwitch(int Pid, long StartTicks)
 
     /// <summary>Starts <c>vswitch run</c>, this very program, in a session of its own: neither Ctrl-C nor the end of the terminal
     /// reaches it. Its output goes to a log.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="log">The log.</param>
+    /// <param name="api">Where its API is to be; null = none.</param>
     /// <exception cref="IOException">It cannot be started.</exception>
-    public static LabSwitch Start(string config, string log)
+    public static LabSwitch Start(string config, string log, ApiAddress? api)
     {
         string self = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(self) == "vswitch" ? [self] : [self, typeof(LabSwitch).Assembly.Location];
-        string[] words = ["-c", "log=$1; shift; exec setsid \"$@\" >\"$log\" 2>&1 </dev/null", "sh", log, .. program, "run", config];
+        string[] words = ["-c", "log=$1; shift; exec setsid \"$@\" >\"$log\" 2>&1 </dev/null", "sh", log, .. program, "run", config, "--api", api?.ToString() ?? ApiAddress.None];
         try
         {
             using Process process = Process.Start(new ProcessStartInfo("/bin/sh", words))!;

@@ -8,8 +8,7 @@ namespace VSwitch.Live;
 /// <summary>A change of the configuration that can be put in force without failing: checked, compiled, its new devices open.
 /// Disposed without being committed, it closes them and has changed nothing.</summary>
 internal sealed class PreparedChange(
-    SwitchConfig config, NumberDirectory numbers, IReadOnlyList<int> freeBuckets, Dictionary<string, DeviceConfig> wanted,
-    Dictionary<string, IPacketDevice> added) : IDisposable
+    SwitchConfig config, NumberDirectory numbers, IReadOnlyList<int> freeEips, Dictionary<string, DeviceConfig> wanted) : IDisposable
 {
     private bool _isCommitted;
 
@@ -22,14 +21,14 @@ internal sealed class PreparedChange(
     /// <summary>Numbers of its ports, VPCs and EIPs.</summary>
     internal NumberDirectory Numbers { get; } = numbers;
 
-    /// <summary>Rate limits that nothing uses any more.</summary>
-    internal IReadOnlyList<int> FreeBuckets { get; } = freeBuckets;
+    /// <summary>Numbers of EIPs that nothing uses any more.</summary>
+    internal IReadOnlyList<int> FreeEips { get; } = freeEips;
 
     /// <summary>Devices that it wants, by port.</summary>
     internal Dictionary<string, DeviceConfig> Wanted { get; } = wanted;
 
     /// <summary>Devices that it opened, by port.</summary>
-    internal Dictionary<string, IPacketDevice> Added { get; } = added;
+    internal Dictionary<string, IPacketDevice> Added { get; } = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public void Dispose()

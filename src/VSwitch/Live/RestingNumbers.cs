@@ -22,10 +22,10 @@ internal sealed class RestingNumbers(TimeProvider time)
     }
 
     /// <summary>Releases the numbers that have rested; <see cref="Commit"/> makes it final.</summary>
-    /// <returns>Token buckets that nobody has now.</returns>
+    /// <returns>Numbers of EIPs that nobody has now.</returns>
     public IReadOnlyList<int> Release(NumberDirectory numbers)
     {
-        var buckets = new List<int>();
+        var eips = new List<int>();
         foreach ((Kind kind, string name) in Rested())
         {
             switch (kind)
@@ -40,13 +40,12 @@ internal sealed class RestingNumbers(TimeProvider time)
                     numbers.ReleaseGroup(name);
                     break;
                 default:
-                    buckets.AddRange(numbers.BucketsOf(name));
-                    numbers.ReleaseBuckets(name);
+                    eips.Add(numbers.ReleaseEip(name));
                     break;
             }
         }
 
-        return buckets;
+        return eips;
     }
 
     /// <summary>Notes a change that is in force: what it removed rests from now on, what it brought back does not.</summary>

@@ -15,14 +15,16 @@ namespace VSwitch.Live;
 internal sealed class SwitchHost : IDisposable
 {
     private const int SparePorts = 1024;
-    private const int SpareBuckets = 4096;
+    private const int SpareEips = 16384;
     private const int LargestLease = 256;
     private readonly RestingNumbers _resting;
     private readonly Dictionary<string, (DeviceConfig Config, IPacketDevice Device)> _open = new(StringComparer.Ordinal);
     private readonly SwitchShared _shared;
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
+    private readonly FlowLogService _flowLogs;
     private readonly int _portCapacity;
+    private readonly int _processors;
     private NumberDirectory _numbers = new();
     private PolicyInForce _inForce;
     private volatile bool _stopped;
@@ -37,7 +39,8 @@ internal sealed class SwitchHost : IDisposable
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
-        WorkerCount = workers ?? config.Switch.Workers ?? cpus.Length;
+        _processors = cpus.Length;
+        WorkerCount = workers ?? config.Switch.Workers ?? _processors;
         Placement = new WorkerPlacement(WorkerCount, cpus);
         StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
         _portCapacity = config.Enis.Count + 1 + SparePorts;
@@ -56,7 +59,7 @@ internal sealed class SwitchHost : IDisposable
         RandomNumberGenerator.Fill(secret);
         _shared = new SwitchShared(
             Snapshot, new FlowBudget(config.Switch.ConnectionCapacity, LeaseOf(config)),
-            _numbers.BucketCount + SpareBuckets, (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
+            Eip.OutMeterOf(_numbers.EipCount + SpareEips), (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
         Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
@@ -68,6 +71,7 @@ internal sealed class SwitchHost : IDisposable
             _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
+        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
         if (ownsProcess)
         {
             Placement.KeepOthersOff();
@@ -117,6 +121,9 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>The snapshot in force.</summary>
     public ForwardingSnapshot Snapshot => InForce.Snapshot;
 
+    /// <summary>How the flow logs fare.</summary>
+    public IReadOnlyList<FlowLogStatus> FlowLogs => _flowLogs.Status;
+
     /// <summary>The error that ended a worker; null while all are well.</summary>
     public Exception? Failure => _threads.Select(t => t.Failure).FirstOrDefault(f => f != null);
 
@@ -124,8 +131,9 @@ internal sealed class SwitchHost : IDisposable
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
     public void Apply(SwitchConfig config)
     {
         using PreparedChange change = Prepare(config);
@@ -134,26 +142,21 @@ internal sealed class SwitchHost : IDisposable
 
     /// <summary>Does all of a change that may fail, and none that a packet sees: checks, compiles, opens new devices. Devices that
     /// stay as they were stay open. One change at a time: prepared, then committed or disposed.</summary>
-    /// <exception cref="DeviceException">A new device cannot be opened, or one would have to change.</exception>
-    /// <exception cref="InvalidOperationException">It needs more ports or rate limits than the switch was started for.</exception>
+    /// <exception cref="DeviceException">A new device cannot be opened.</exception>
+    /// <exception cref="IOException">A capture file of a new device cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">It needs more ports or EIPs than the switch was started for, or changes what
+    /// cannot change while it runs.</exception>
     public PreparedChange Prepare(SwitchConfig config)
     {
-        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
-        RequireUnchangedDevices(wanted);
-        NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeBuckets = _resting.Release(numbers);
-        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
-        RequireCapacity(snapshot);
-
-        Dictionary<string, IPacketDevice> added = OpenAdded(wanted);
-        var change = new PreparedChange(config, numbers, freeBuckets, wanted, added) { Snapshot = snapshot };
+        PreparedChange change = Rehearse(config);
         try
         {
-            if (added.Count > 0)
+            OpenAdded(change);
+            if (change.Added.Count > 0)
             {
                 // Once more, now that the MTUs of the new devices are known.
-                change.Snapshot = SnapshotCompiler.Compile(config, numbers, port =>
-                    added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
+                change.Snapshot = SnapshotCompiler.Compile(config, change.Numbers, port =>
+                    change.Added.TryGetValue(port, out IPacketDevice? device) ? MtuOf(device) : MtuOf(port));
                 RequireCapacity(change.Snapshot);
             }
 
@@ -166,17 +169,34 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>The part of <see cref="Prepare"/> that touches nothing outside this process: checks and compiles, and leaves new devices
+    /// closed, so that their MTU is the usual one. The result is for looking at, not for <see cref="Commit"/>.</summary>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
+    public PreparedChange Rehearse(SwitchConfig config)
+    {
+        RequireUnchangedSettings(config.Switch);
+        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        RequireUnchangedDevices(wanted);
+        NumberDirectory numbers = _numbers.Copy();
+        IReadOnlyList<int> freeEips = _resting.Release(numbers);
+        ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
+        RequireCapacity(snapshot);
+        return new PreparedChange(config, numbers, freeEips, wanted) { Snapshot = snapshot };
+    }
+
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
     public void Commit(PreparedChange change)
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         RebaseCounters(change.Snapshot);
-        foreach (int bucket in change.FreeBuckets)
+        foreach (int eip in change.FreeEips)
         {
-            _shared.Buckets.Clear(bucket);
+            _shared.Buckets.Clear(Eip.OutMeterOf(eip));
+            _shared.Buckets.Clear(Eip.InMeterOf(eip));
         }
 
         _resting.Commit(Config, change.Config);
+        _flowLogs.Use(change.Config, change.Snapshot);
         _numbers = change.Numbers;
         Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
         _shared.Publish(Snapshot, DevicesByPort());
@@ -203,6 +223,21 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
     public void Post(int worker, IWorkerErrand errand) => _threads[worker].Post(errand);
 
+    /// <summary>Says whether an errand that was posted can still be carried out.</summary>
+    /// <exception cref="WorkerUnavailableException">The worker has failed, or the switch stops.</exception>
+    public void RequireAtWork(int worker)
+    {
+        if (_threads[worker].Failure is Exception failure)
+        {
+            throw new WorkerUnavailableException($"worker {worker} has failed: {failure.Message}");
+        }
+
+        if (_stopped)
+        {
+            throw new WorkerUnavailableException("the switch is stopping");
+        }
+    }
+
     /// <summary>Ends the workers and closes the devices, which removes what they made.</summary>
     public void Dispose()
     {
@@ -219,6 +254,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Workers.DropHeld();
+        _flowLogs.Dispose();
         CloseDevices();
         foreach (PollWaiter waiter in _waiters)
         {
@@ -246,6 +282,33 @@ internal sealed class SwitchHost : IDisposable
         }
     }
 
+    /// <summary>Threads, tables and steering are made once.</summary>
+    private void RequireUnchangedSettings(SwitchSettings asked)
+    {
+        SwitchSettings now = Config.Switch;
+        var refused = new List<string>();
+        int workers = asked.Workers ?? _processors;
+        if (asked.Workers != now.Workers && workers != WorkerCount)
+        {
+            refused.Add($"switch.workers from {WorkerCount} to {workers}");
+        }
+
+        if (asked.ConnectionCapacity != now.ConnectionCapacity)
+        {
+            refused.Add($"switch.connections.capacity from {now.ConnectionCapacity} to {asked.ConnectionCapacity}");
+        }
+
+        if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
+        {
+            refused.Add("switch.rss.key");
+        }
+
+        if (refused.Count > 0)
+        {
+            throw new InvalidOperationException($"{string.Join(" and ", refused)} cannot change while the switch runs: restart it with the new configuration");
+        }
+    }
+
     private void RequireUnchangedDevices(Dictionary<string, DeviceConfig> wanted)
     {
         foreach ((string port, DeviceConfig device) in wanted)
@@ -254,7 +317,7 @@ internal sealed class SwitchHost : IDisposable
                 old.Config with { Position = default } != device with { Position = default };
             if (changes)
             {
-                throw new DeviceException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
+                throw new InvalidOperationException($"the device of port '{port}' cannot change while it runs: remove the port, apply, and add it again");
             }
         }
     }
@@ -268,32 +331,23 @@ internal sealed class SwitchHost : IDisposable
                 "apply the removals first, or restart it");
         }
 
-        int buckets = snapshot.BucketRates.Select(rate => rate.Bucket + 1).DefaultIfEmpty(0).Max();
-        if (buckets > _shared.Buckets.Capacity)
+        if (snapshot.MeterEnd > _shared.Buckets.Capacity)
         {
             throw new InvalidOperationException(
-                $"the switch was started for {_shared.Buckets.Capacity} EIP rate limits and the change needs {buckets}, those that it removes " +
-                "included: apply the removals first, or restart it");
+                $"the switch was started for {NumbersOf(_shared.Buckets.Capacity)} EIPs and the change needs {NumbersOf(snapshot.MeterEnd)}, those that " +
+                "it removes included: apply the removals first, or restart it");
         }
+
+        static int NumbersOf(int meters) => (meters / 2) - 1;
     }
 
-    private Dictionary<string, IPacketDevice> OpenAdded(Dictionary<string, DeviceConfig> wanted)
+    /// <summary>What was opened before one that cannot be is closed with the change.</summary>
+    private void OpenAdded(PreparedChange change)
     {
-        var added = new Dictionary<string, IPacketDevice>(StringComparer.Ordinal);
-        try
+        foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            foreach ((string port, DeviceConfig device) in wanted.Where(w => !_open.ContainsKey(w.Key)))
-            {
-                added.Add(port, DeviceFactory.Open(device, WorkerCount));
-            }
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
         }
-        catch
-        {
-            DisposeAll(added.Values);
-            throw;
-        }
-
-        return added;
     }
 
     /// <summary>Cannot fail. Returns the devices that are wanted no longer.</summary>
@@ -314,7 +368,7 @@ internal sealed class SwitchHost : IDisposable
         return removed;
     }
 
-    /// <summary>A port that is new begins to count at 0, whoever had its number.</summary>
+    /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>
     private void RebaseCounters(ForwardingSnapshot snapshot)
     {
         for (int port = 1; port < snapshot.PortCount; port++)
@@ -324,7 +378,17 @@ internal sealed class SwitchHost : IDisposable
                 Workers.Rebase(port);
             }
         }
+
+        for (int i = 1; i < snapshot.EipCount; i++)
+        {
+            Eip eip = snapshot.EipAt(i);
+            if (eip.Since > Snapshot.Version)
+            {
+                Workers.Eips.Rebase(eip.Number);
+            }
+        }
     }
+
 
     private static void DisposeAll(IEnumerable<IPacketDevice> devices)
     {

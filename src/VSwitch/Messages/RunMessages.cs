@@ -21,6 +21,15 @@ internal static partial class RunMessages
     [LoggerMessage(1003, LogLevel.Information, "API at {Address}")]
     public static partial void ApiAt(this ILogger log, string address);
 
+    [LoggerMessage(1004, LogLevel.Information, "state in {Folder}, revision {Revision}")]
+    public static partial void StateIn(this ILogger log, string folder, long revision);
+
+    [LoggerMessage(1005, LogLevel.Warning, "state: {Finding}")]
+    public static partial void StateFinding(this ILogger log, string finding);
+
+    [LoggerMessage(1006, LogLevel.Warning, "{Note}")]
+    public static partial void FileWaits(this ILogger log, string note);
+
     [LoggerMessage(1010, LogLevel.Information, "running, {Workers} workers; end with Ctrl-C, apply changes with SIGHUP")]
     public static partial void Running(this ILogger log, int workers);
 
@@ -32,6 +41,9 @@ internal static partial class RunMessages
 
     [LoggerMessage(1022, LogLevel.Error, "the changed configuration has errors; nothing was changed")]
     public static partial void ReloadNotRead(this ILogger log);
+
+    [LoggerMessage(1023, LogLevel.Information, "the configuration says what is in force already; nothing was changed")]
+    public static partial void ReloadedSame(this ILogger log);
 
     [LoggerMessage(1030, LogLevel.Critical, "a worker failed, which is an error of ours: {Reason}")]
     public static partial void WorkerFailed(this ILogger log, string reason);

@@ -50,7 +50,7 @@ internal sealed class ReplayRunner : IDisposable
         _ports = [.. _snapshot.PortNames.Select((name, port) => Exists(port)
             ? new ReplayPort(name, new PcapWriter(Path.Combine(options.OutputFolder, FileName(name) + ".pcap")), _clock) : null)];
         _shared = new SwitchShared(
-            _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), numbers.BucketCount, FixedSecret);
+            _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), _snapshot.MeterEnd, FixedSecret);
         _shared.Publish(_snapshot, _ports);
         var sizes = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 64, PortCapacity = _snapshot.PortCount };
         _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey);
@@ -137,7 +137,7 @@ internal sealed class ReplayRunner : IDisposable
 
     private void Refuse(int port, ReadOnlySpan<byte> bytes, DropReason reason)
     {
-        _workers.Workers[0].Refuse(port, bytes.Length, reason);
+        _workers.Workers[0].Refuse(port, bytes, reason, _clock.NowNs);
         _drops.Write(port, bytes, reason);
     }
 

@@ -5,16 +5,25 @@ using VSwitch.Wire;
 
 namespace VSwitch.Trace;
 
-/// <summary>A packet in words: "tcp 10.0.1.10:40000 > 10.0.2.20:443 syn", "udp A:P > B:P", "icmp A > B", "proto 47 A > B"; IPv6
-/// addresses with ports in brackets. Makes the frame that the port's guest would send.</summary>
+/// <summary>A packet in words: "tcp 10.0.1.10:40000 > 10.0.2.20:443 syn", "udp A:P > B:P", "sctp A:P > B:P", "icmp A > B",
+/// "proto 47 A > B"; IPv6 addresses with ports in brackets. Makes the frame that the port's guest would send.
+/// <see cref="PacketWords"/> is the way back.</summary>
 internal static class TracePacket
 {
     private const int PayloadBytes = 16;
-    private static readonly (string Name, byte Bit)[] Flags =
-        [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32)];
+    private const byte Syn = 2;
 
+    /// <summary>The words of the TCP flags, in the order in which they are said.</summary>
+    internal static readonly (string Name, byte Bit)[] Flags =
+        [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32), ("ece", 64), ("cwr", 128)];
+
+    /// <summary>Makes the frame.</summary>
+    /// <param name="text">The words.</param>
+    /// <param name="port">The port whose guest sends it.</param>
+    /// <param name="config">Where MACs are looked up.</param>
+    /// <param name="numbers">Numbers of a TCP segment other than a SYN, which says 0.</param>
     /// <exception cref="ArgumentException">The words are no packet; says what is expected.</exception>
-    public static byte[] Parse(string text, string port, SwitchConfig config)
+    public static byte[] Parse(string text, string port, SwitchConfig config, TcpNumbers numbers = default)
     {
         string[] words = text.Split([' ', ',', '+'], StringSplitOptions.RemoveEmptyEntries);
         int at = words.Length > 0 && words[0] == "proto" ? 2 : 1;
@@ -27,12 +36,13 @@ internal static class TracePacket
         {
             "tcp" => 6,
             "udp" => 17,
+            "sctp" => 132,
             "icmp" => 1,
             "icmpv6" => 58,
             "proto" when byte.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out byte n) => n,
             _ => throw Wrong(text),
         };
-        bool hasPorts = protocol is 6 or 17;
+        bool hasPorts = protocol is 6 or 17 || words[0] == "sctp";
         (IpAddress source, ushort sourcePort) = End(words[at], hasPorts, text);
         (IpAddress destination, ushort destinationPort) = End(words[at + 2], hasPorts, text);
         if (source.IsV6 != destination.IsV6)
@@ -48,12 +58,12 @@ internal static class TracePacket
             flags |= bit != 0 && protocol == 6 ? bit : throw Wrong(text);
         }
 
-        byte[] l4 = Transport(protocol, sourcePort, destinationPort, flags == 0 ? (byte)2 : flags);
+        byte[] l4 = Transport(protocol, sourcePort, destinationPort, flags == 0 ? Syn : flags, numbers);
         return Frame(port, config, source, destination, protocol, l4);
     }
 
     private static ArgumentException Wrong(string text) => new(
-        $"'{text}' is no packet; write 'tcp 10.0.1.10:40000 > 10.0.2.20:443 syn', 'udp A:P > B:P', 'icmp A > B' or 'proto N A > B'");
+        $"'{text}' is no packet; write 'tcp 10.0.1.10:40000 > 10.0.2.20:443 syn', 'udp A:P > B:P', 'sctp A:P > B:P', 'icmp A > B' or 'proto N A > B'");
 
     private static (IpAddress Address, ushort Port) End(string word, bool hasPort, string text)
     {
@@ -69,10 +79,10 @@ internal static class TracePacket
             : throw Wrong(text);
     }
 
-    private static byte[] Transport(byte protocol, ushort from, ushort to, byte flags)
+    private static byte[] Transport(byte protocol, ushort from, ushort to, byte flags, TcpNumbers numbers)
     {
         byte[] l4 = new byte[protocol == 6 ? 20 : 8 + PayloadBytes];
-        if (protocol is 6 or 17)
+        if (protocol is 6 or 17 or 132)
         {
             BinaryPrimitives.WriteUInt16BigEndian(l4, from);
             BinaryPrimitives.WriteUInt16BigEndian(l4.AsSpan(2), to);
@@ -81,6 +91,11 @@ internal static class TracePacket
         if (protocol == 6)
         {
             (l4[12], l4[13], l4[14]) = (0x50, flags, 0xFF);
+            if ((flags & Syn) == 0)
+            {
+                BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(4), numbers.Sequence);
+                BinaryPrimitives.WriteUInt32BigEndian(l4.AsSpan(8), numbers.Acknowledgment);
+            }
         }
         else if (protocol == 17)
         {

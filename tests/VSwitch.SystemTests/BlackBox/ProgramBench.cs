@@ -24,7 +24,7 @@ internal sealed class ProgramBench : IDisposable
         string config = Path.Combine(_folder, "bench.yaml");
         File.WriteAllText(config, setup.Yaml());
         string program = typeof(SwitchHost).Assembly.Location;
-        _program = Process.Start(new ProcessStartInfo("dotnet", [program, "run", config, "--json"])
+        _program = Process.Start(new ProcessStartInfo("dotnet", [program, "run", config, "--json", "--api", $"unix:{_folder}/api.sock"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -97,8 +97,10 @@ public sealed class EgressTests : IDisposable
     [Fact]
     public void Reasons_of_frames_that_cannot_enter()
     {
-        _workers.Workers[0].Refuse(_fromPort, 70_000, DropReason.BufferExhausted);
-        _workers.Workers[0].Refuse(_fromPort, 60, DropReason.UnsupportedLinkType);
+        _workers.Workers[0].Refuse(_fromPort, new byte[70_000], DropReason.BufferExhausted, nowNs: 5);
+        _workers.Workers[0].Refuse(_fromPort, new byte[60], DropReason.UnsupportedLinkType, nowNs: 6);
+        Assert.Equal(70_000, _workers.LastDrop(DropReason.BufferExhausted)?.LengthBytes);
+        Assert.Equal(6, _workers.LastDrop(DropReason.UnsupportedLinkType)?.TimeNs);
         Assert.True(_workers.Workers[0].Inject(_frame, 7, 1));
         Assert.Equal(1, _workers.SumDrops(7, DropReason.UnknownPort));
         Assert.Equal(2, _workers.Sum(_fromPort).Dropped);

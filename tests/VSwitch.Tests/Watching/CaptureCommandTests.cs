@@ -61,37 +61,6 @@ public sealed class CaptureCommandTests
     public void A_full_disk_ends_it_with_1() =>
         Assert.Equal(1, CaptureCommand.Take(new MemoryStream(Capture(3)), new FullStream(), "x", default));
 
-    [Theory]
-    [InlineData("0800 45000000", "6 bytes")]
-    [InlineData("020000000002 020000000001 88cc", "ethertype 0x88cc 02:00:00:00:00:01 > 02:00:00:00:00:02")]
-    [InlineData("020000000002 020000000001 0800 4500002800000000 40060000 0a00010a 0a000214 9c40 01bb 00000000 00000000 5002", "tcp 10.0.1.10:40000 > 10.0.2.20:443 syn")]
-    [InlineData("020000000002 020000000001 0800 4500002800000000 40110000 0a00010a 0a000214 9c40 0035", "udp 10.0.1.10:40000 > 10.0.2.20:53")]
-    [InlineData("020000000002 020000000001 0800 4500002800000000 40010000 0a00010a 0a000214 0800", "icmp 10.0.1.10 > 10.0.2.20 echo request")]
-    [InlineData("020000000002 020000000001 0800 4500002800002001 40110000 0a00010a 0a000214", "udp 10.0.1.10 > 10.0.2.20, fragment at 8")]
-    [InlineData("020000000002 020000000001 0800 4500002800000000 402f0000 0a00010a 0a000214", "proto 47 10.0.1.10 > 10.0.2.20")]
-    [InlineData("020000000002 020000000001 86dd 6000000000141140 fd000000000000000000000000000001 fd000000000000000000000000000002 9c40 0035", "udp [fd00::1]:40000 > [fd00::2]:53")]
-    [InlineData("020000000002 020000000001 0806 0001080006040001 020000000001 0a00010a 000000000000 0a000101", "arp 10.0.1.10 asks for 10.0.1.1")]
-    public void A_frame_is_said_in_words(string hex, string words) =>
-        Assert.StartsWith(words, PacketWords.Of(Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal))), StringComparison.Ordinal);
-
-    [Fact]
-    public void Any_bytes_have_words()
-    {
-        int seed = VSwitch.Testing.Seeded.Take("words");
-        var random = new Random(seed);
-        for (int i = 0; i < 20_000; i++)
-        {
-            byte[] frame = new byte[random.Next(100)];
-            random.NextBytes(frame);
-            if (frame.Length > 14 && random.Next(4) > 0)
-            {
-                (frame[12], frame[13]) = random.Next(3) switch { 0 => ((byte)8, (byte)0), 1 => ((byte)0x86, (byte)0xDD), _ => ((byte)8, (byte)6) };
-            }
-
-            Assert.NotEmpty(PacketWords.Of(frame));
-        }
-    }
-
     private static byte[] Capture(int packets)
     {
         var bytes = new MemoryStream();

@@ -10,13 +10,13 @@ namespace VSwitch.Tests.ControlPlane.Compile;
 public unsafe class NumberDirectoryTests
 {
     [Fact]
-    public void Ports_vpcs_and_buckets_keep_their_numbers_over_reconfigurations()
+    public void Ports_vpcs_and_eips_keep_their_numbers_over_reconfigurations()
     {
         var numbers = new NumberDirectory();
         SwitchConfig config = BlackBoxBench.Config();
         ForwardingSnapshot before = SnapshotCompiler.Compile(config, numbers);
-        int outBucket = before.Eips[3].OutBucket;
-        int inBucket = before.Eips[3].InBucket;
+        int number = before.Eips[3].Number;
+        Assert.Equal((3, 6, 7, 12), (number, before.Eips[3].OutMeter, before.Eips[3].InMeter, before.MeterEnd));
 
         // Without vpc2, D, E, A and A's EIPs; the rest in another order, and a new ENI before all others.
         EniConfig extra = config.Enis[1] with
@@ -34,7 +34,7 @@ public unsafe class NumberDirectoryTests
         ForwardingSnapshot after = SnapshotCompiler.Compile(smaller, numbers);
         Assert.Equal(["internet", "(removed)", "B", "C", "(removed)", "(removed)", "N"], after.PortNames);
         Assert.Equal([1, 0, 1, 1, 0, 0, 1], Enumerable.Range(0, 7).Select(p => (int)(after.Enis[p].Flags & EniFlags.Exists)));
-        Assert.Equal((outBucket, inBucket), (after.Eips[2].OutBucket, after.Eips[2].InBucket));
+        Assert.Equal((number, 1u, 5, 1u), (after.Eips[2].Number, after.Eips[2].Since, after.Eips[1].Number, after.Eips[1].Since));
         Assert.Equal(3, after.Vpcs.Length);
         Assert.False(after.Vpcs[2].Contains(Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
         Assert.Equal(0, after.PortOf(2, Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
@@ -47,7 +47,8 @@ public unsafe class NumberDirectoryTests
         Assert.Equal(["", "vpc1", "vpc2"], back.Vpcs.Select(v => v.Name));
         Assert.Equal([1, 1, 1, 2, 2, 1], Enumerable.Range(1, 6).Select(p => (int)back.Enis[p].Vpc));
         Assert.Equal(4, back.PortOf(2, Raw.Ip4(IpAddress.Parse("10.1.0.10"))));
-        Assert.Equal((outBucket, inBucket), (back.Eips[3].OutBucket, back.Eips[3].InBucket));
+        Assert.Equal((number, 1u), (back.Eips[3].Number, back.Eips[3].Since));
+        Assert.Equal((1, 3u), (back.Eips[1].Number, back.Eips[1].Since));
     }
 
     [Fact]
@@ -65,15 +66,15 @@ public unsafe class NumberDirectoryTests
     }
 
     [Fact]
-    public void Vpcs_and_buckets_are_released_apart_from_ports()
+    public void Vpcs_and_eips_are_released_apart_from_ports()
     {
         var numbers = new NumberDirectory();
         Assert.Equal((1, 1), (numbers.PortOf("x"), numbers.VpcOf("x")));
-        Assert.Equal((0, 1, 2), (numbers.BucketOf("x", true), numbers.BucketOf("x", false), numbers.BucketOf("y", true)));
-        Assert.True(numbers.ReleaseBuckets("x"));
-        Assert.False(numbers.ReleaseBuckets("x"));
-        Assert.Equal((0, 1, 3), (numbers.BucketOf("z", false), numbers.BucketOf("y", false), numbers.BucketOf("z", true)));
-        Assert.Equal(4, numbers.BucketCount);
+        Assert.Equal((1, 2, 1), (numbers.EipOf("x"), numbers.EipOf("y"), numbers.EipOf("x")));
+        Assert.Equal(1, numbers.ReleaseEip("x"));
+        Assert.Equal(0, numbers.ReleaseEip("x"));
+        Assert.Equal((1, 2, 3), (numbers.EipOf("z"), numbers.EipOf("y"), numbers.EipOf("x")));
+        Assert.Equal(4, numbers.EipCount);
         Assert.Equal(1, numbers.VpcOf("x"));
         Assert.True(numbers.ReleaseVpc("x"));
         Assert.Equal((1, 2), (numbers.VpcOf("other"), numbers.VpcCount));

@@ -115,7 +115,7 @@ public unsafe class SecurityGroupCompilerTests
         Assert.Equal(
             "group app, ingress rule 3 (icmp type 3 code 4 from 192.0.2.0/24)", Ask(Config(group), "app", false, 1, "192.0.2.9", 0x0304));
         Assert.Equal(
-            "group app, ingress rule 4 (47 from ::/0)", Ask(Config(group), "app", false, 47, "2001:db8::1", 0));
+            "group app, ingress rule 4 (gre from ::/0)", Ask(Config(group), "app", false, 47, "2001:db8::1", 0));
         Assert.Equal(
             "group app, egress default (all)", Ask(Config(group), "app", true, 6, "1.2.3.4", 1));
         Assert.Equal(

@@ -190,12 +190,15 @@ public unsafe class SnapshotCompilerTests
         Assert.Equal(
             [
                 ("out", 5_000_000L), ("in", 100_000_000L), ("out", 150_000_000L), ("in", 150_000_000L), ("out", 100_000_000L),
-                ("in", 1_000_000L), ("out", -1L), ("in", -1L), ("out", -1L), ("in", -1L),
+                ("in", 1_000_000L), ("out", 0L), ("in", 0L), ("out", 0L), ("in", 0L),
             ],
             Enumerable.Range(1, 5).SelectMany(i => new[]
             {
-                ("out", RateOf(Bench, Bench.Eips[i].OutBucket)), ("in", RateOf(Bench, Bench.Eips[i].InBucket)),
+                ("out", RateOf(Bench, Bench.Eips[i].OutMeter)), ("in", RateOf(Bench, Bench.Eips[i].InMeter)),
             }));
+        Assert.Equal(
+            [(true, true), (true, true), (true, true), (false, false), (false, false)],
+            Enumerable.Range(1, 5).Select(i => (Bench.Eips[i].IsOutCapped, Bench.Eips[i].IsInCapped)));
         Assert.Equal(Bench.BucketRates.Length, Bench.BucketRates.Select(r => r.Bucket).Distinct().Count());
     }
 
@@ -205,7 +208,8 @@ public unsafe class SnapshotCompilerTests
         SwitchConfig config = BlackBoxBench.Config();
         ElasticIpConfig eip = config.ElasticIps[3] with { BandwidthInBitsPerSecond = 2_000_000 };
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config with { ElasticIps = [eip] }, new NumberDirectory());
-        Assert.Equal((-1L, 2_000_000L), (RateOf(snapshot, snapshot.Eips[1].OutBucket), RateOf(snapshot, snapshot.Eips[1].InBucket)));
+        Assert.Equal((0L, 2_000_000L), (RateOf(snapshot, snapshot.Eips[1].OutMeter), RateOf(snapshot, snapshot.Eips[1].InMeter)));
+        Assert.Equal((false, true), (snapshot.Eips[1].IsOutCapped, snapshot.Eips[1].IsInCapped));
     }
 
     [Fact]
@@ -276,7 +280,7 @@ public unsafe class SnapshotCompilerTests
     }
 
     private static long RateOf(ForwardingSnapshot snapshot, int bucket) =>
-        bucket < 0 ? bucket : snapshot.BucketRates.Single(r => r.Bucket == bucket).BitsPerSecond;
+        snapshot.BucketRates.Single(r => r.Bucket == bucket).BitsPerSecond;
 
     private static string Words(ForwardingSnapshot snapshot, int index)
     {

@@ -27,6 +27,11 @@ public sealed class PolicyLab : IDisposable
 
     public SwitchConfig Config { get; private set; }
 
+    public SwitchUnderTest Switch => _switch;
+
+    /// <summary>The time of the last frame, nanoseconds.</summary>
+    public long NowNs => _nowNs;
+
     public int ConnectionCount => _switch.ConnectionCount;
 
     /// <summary>The configuration as text; <paramref name="front"/> and <paramref name="back"/> go into the subnets,

@@ -75,7 +75,7 @@ public sealed class PolicyTraceTests
         IPacketDevice?[] devices = [.. snapshot.PortNames.Select(n => new MemoryDevice(n, null))];
         shared.Publish(snapshot, devices);
         using var pool = new PacketPool(0, 8, 2);
-        using var counters = new WorkerCounters(snapshot.PortCount);
+        using var counters = new WorkerCounters(snapshot.PortCount, shared.Buckets.Capacity);
         using var pipeline = new PacketPipeline<RecordingTracer>(shared, pool, counters, null, 0, new RecordingTracer(steps));
         for (int round = opens ? 0 : 1; round < 2; round++)
         {
