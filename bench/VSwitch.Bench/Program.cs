@@ -14,6 +14,7 @@ if (Console.IsOutputRedirected)
 var root = new RootCommand("Measures VSwitch: the pipeline in memory, its pieces, and very many packets.")
 {
     ThroughputCommand.Create(),
+    ObserveCommand.Create(),
     SoakCommand.Create(),
     MicroCommand.Create(),
     ReportCommand.Create(),
