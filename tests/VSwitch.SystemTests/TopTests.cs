@@ -36,7 +36,7 @@ public sealed partial class TopTests : IDisposable
         (int exit, string output) = VSwitch("lab", "up", _config);
         Assert.True(exit == 0, output);
         string api = ApiPattern().Match(output).Groups[1].Value;
-        using Process ping = Start("dotnet", Program, "lab", "exec", _config, "vstt1", "--", "ping", "-i", "0.2", "-w", "600", "10.0.1.11");
+        using Process ping = Start("dotnet", Program, "lab", "exec", _config, "vstt1", "--", "ping", "-q", "-i", "0.2", "-w", "600", "10.0.1.11");
         try
         {
             Watch(api);

@@ -6,7 +6,7 @@ namespace VSwitch.ControlPlane.Config;
 internal sealed class ConfigMap
 {
     private readonly IReadOnlyList<KeyValuePair<ScalarNode, ConfigNode>> _entries = [];
-    private readonly List<string> _known = [];
+    private readonly List<string> _known = new(8);
     private readonly ConfigErrors _errors;
     private readonly string _what;
     private bool _takesAny;
@@ -119,9 +119,21 @@ internal sealed class ConfigMap
     public bool Flag(string key, bool otherwise) =>
         Value(key, t => t switch { "true" => true, "false" => false, _ => (bool?)null }, "true or false") ?? otherwise;
 
-    public int? Integer(string key, int least, int most) => Value(
-        key, t => ConfigValues.Integer(t) is long n && n >= least && n <= most ? (int)n : (int?)null,
-        $"a whole number from {least} to {most}");
+    public int? Integer(string key, int least, int most)
+    {
+        if (Text(key) is not string text)
+        {
+            return null;
+        }
+
+        if (ConfigValues.Integer(text) is long number && number >= least && number <= most)
+        {
+            return (int)number;
+        }
+
+        _errors.Add(PlaceOf(key), $"'{key}: {text}' is not a whole number from {least} to {most}");
+        return null;
+    }
 
     public IpAddress? Address(string key) => Value<IpAddress>(key, ConfigValues.Address, "an IPv4 or IPv6 address");
 
@@ -199,12 +211,20 @@ internal sealed class ConfigMap
 /// <param name="hasPlaces">False for a configuration that is not the text that its author wrote: then no line is named.</param>
 internal sealed class ConfigErrors(string file, bool hasPlaces = true)
 {
+    /// <summary>Nobody reads more, and a text of nothing but errors must not cost many times its length.</summary>
+    private const int MostErrors = 1000;
+
     private readonly List<ConfigError> _errors = [];
 
     public int Count => _errors.Count;
 
-    public void Add(SourcePosition position, string message) =>
-        _errors.Add(new ConfigError(file, hasPlaces ? position : default, message));
+    public void Add(SourcePosition position, string message)
+    {
+        if (_errors.Count < MostErrors)
+        {
+            _errors.Add(new ConfigError(file, hasPlaces ? position : default, message));
+        }
+    }
 
     /// <summary>" (first at line 12)", or nothing where lines mean nothing; <paramref name="word"/> stands before "line".</summary>
     public string Line(SourcePosition position, string word = "") => hasPlaces ? $" ({word}line {position.Line})" : "";

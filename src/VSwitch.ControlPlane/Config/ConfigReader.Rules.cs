@@ -38,7 +38,7 @@ public static partial class ConfigReader
 
     private static RuleConfig ReadRule(ConfigNode node, string peerKey, ConfigErrors errors)
     {
-        var map = new ConfigMap(node, $"a rule with '{peerKey}'", errors);
+        var map = new ConfigMap(node, peerKey == "source" ? "a rule with 'source'" : "a rule with 'destination'", errors);
         RuleConfig rule = ReadMatch(map, peerKey, allowsGroup: true, errors);
         map.Finish();
         return rule;
