@@ -9,7 +9,7 @@ internal sealed class CopyBudget
     /// <summary>Of a worker's time, for all captures together: one part in so many.</summary>
     private const int ShareOneIn = 33;
 
-    /// <summary>What a record costs beside its bytes, and bytes copied in a nanosecond (bench/README.md, capture).</summary>
+    /// <summary>What a record costs beside its bytes, and bytes copied in a nanosecond: estimates, not measured.</summary>
     private const int RecordNs = 100;
     private const int BytesPerNs = 8;
 

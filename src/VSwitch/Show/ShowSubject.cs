@@ -57,7 +57,8 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         new("config", "The configuration in force, as a document that run and apply take.", "/v1/config", null, []),
         new("changes", "The changes made, newest first.", "/v1/changes", "changes",
             [
-                Column.Of("revision", "revision"), Column.Of("time", "time"), Column.Of("by", "by"), Column.Of("what", "changes"),
+                Column.Of("revision", "revision"), Column.Of("time", "time"), Column.Of("by", "by"),
+                new("what", s => string.Join('\n', s.Now.List("changes").Select(c => c.GetString()))),
             ]),
     ];
 
