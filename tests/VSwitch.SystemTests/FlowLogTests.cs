@@ -56,7 +56,12 @@ public sealed class FlowLogTests : IDisposable
                 Assert.Equal(0, lab.Run("a", "ping", "-6", "-c", "4", "-i", "0.2", "-s", "200", "-W", "2", "fd00:b:0:1::11").Exit);
                 Assert.NotEqual(0, lab.Run("a", "ping", "-c", "3", "-i", "0.2", "-W", "1", "10.0.1.12").Exit);
                 Assert.Equal(0, lab.Run("a", "python3", "-c", Sender).Exit);
+
+                // What still waits in a TAP goes with it.
+                Assert.True(SpinWait.SpinUntil(() => lab.Counters("a").Forwarded >= 5 + 4 + 100, TimeSpan.FromSeconds(20)), "the switch took all");
             }
+
+            Assert.True(SpinWait.SpinUntil(() => IsRead(port), TimeSpan.FromSeconds(20)), "nfcapd took all");
         }
         finally
         {
@@ -111,6 +116,12 @@ public sealed class FlowLogTests : IDisposable
 
     private static bool IsBound(int port) => System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties()
         .GetActiveUdpListeners().Any(end => end.Port == port);
+
+    /// <summary>True when nothing waits in the socket that is bound to a UDP port (proc_net_udp: tx_queue:rx_queue).</summary>
+    private static bool IsRead(int port) => File.ReadLines("/proc/net/udp").Skip(1)
+        .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(c => c[1].EndsWith($":{port:X4}", StringComparison.Ordinal))
+        .All(c => c[4].EndsWith(":00000000", StringComparison.Ordinal));
 
     private static Process Begin(string program, params string[] arguments) => Process.Start(new ProcessStartInfo(program, arguments)
     {
