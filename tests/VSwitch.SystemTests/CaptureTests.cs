@@ -142,7 +142,7 @@ public sealed class CaptureTests : IDisposable
 
         Assert.Equal(0, lab.Run("cap-a", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.8.1.11").Exit);
 
-        Assert.True(SpinWait.SpinUntil(() => lab.Host.Mirrors.Readings.Select(m => m.Mirrored).SequenceEqual([3L, 6L]), LimitMs), "the file has 3, port c 6");
+        Assert.True(SpinWait.SpinUntil(() => lab.Host.Mirrors.Readings.Select(m => m.Mirrored).SequenceEqual([6L, 3L]), LimitMs), $"port c has 6, the file 3: {string.Join(", ", lab.Host.Mirrors.Readings.Select(m => $"{m.Config.Name} {m.Mirrored} {m.Lost} {m.Problem}"))}");
         Assert.All(lab.Host.Mirrors.Readings, m => Assert.Equal((0L, null), (m.Lost, m.Problem)));
         Assert.Equal(sentToC, lab.Counters("cap-c").SentPackets);
         lab.Host.Apply(Parse(Yaml));
