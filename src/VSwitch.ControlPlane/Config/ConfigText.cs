@@ -5,7 +5,7 @@ namespace VSwitch.ControlPlane.Config;
 
 /// <summary>Values as a configuration writes them: what <see cref="ConfigValues"/> reads, the other way round. Each reads back as the
 /// very same value.</summary>
-internal static class ConfigText
+public static class ConfigText
 {
     private static readonly (long Factor, string Unit)[] Rates = [(1_000_000_000, "Gbps"), (1_000_000, "Mbps"), (1000, "kbps")];
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -42,26 +41,11 @@ internal static class PolicyEndpoints
 
     private static RuleDocument Document(RuleConfig rule, bool isEgress)
     {
-        string peer = rule.Peer.Cidr?.ToString() ?? (rule.Peer.Group != null ? $"sg:{rule.Peer.Group}" : $"prefixList:{rule.Peer.PrefixList}");
-        string? ports = rule.Ports.Count == 0 ? null
-            : string.Join(',', rule.Ports.Select(r => r.First == r.Last ? $"{r.First}" : $"{r.First}-{r.Last}"));
+        string peer = ConfigText.Peer(rule.Peer);
+        string? ports = rule.Ports.Count == 0 ? null : ConfigText.Ports(rule.Ports);
         return new RuleDocument(
-            ProtocolWord(rule.Protocol), ports, rule.IcmpType, rule.IcmpCode, isEgress ? null : peer, isEgress ? peer : null, rule.Remark);
+            ConfigText.Protocol(rule.Protocol), ports, rule.IcmpType, rule.IcmpCode, isEgress ? null : peer, isEgress ? peer : null, rule.Remark);
     }
-
-    private static string ProtocolWord(byte? protocol) => protocol switch
-    {
-        null => "all",
-        1 => "icmp",
-        6 => "tcp",
-        17 => "udp",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        58 => "icmpv6",
-        132 => "sctp",
-        byte number => number.ToString(CultureInfo.InvariantCulture),
-    };
 
     private static IEnumerable<RouteTableDocument> TablesOf(SwitchConfig config)
     {
