@@ -77,7 +77,7 @@ internal static class RunCommand
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
         using ApiListener? listener = Listen(settings, logs.CreateLogger("VSwitch.Api"));
-        using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true);
+        using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true, say: logs.CreateLogger("VSwitch.FlowLogs").FlowLogSays);
         var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
         SayWhatRuns(log, control, listener);

@@ -34,8 +34,9 @@ internal sealed class SwitchHost : IDisposable
     /// <param name="workers">Worker threads; null = as configured, else one a processor.</param>
     /// <param name="time">Says how long numbers have rested; null = the system's.</param>
     /// <param name="ownsProcess">True for <c>vswitch run</c>: the process's other threads keep off the workers' processors.</param>
+    /// <param name="say">Gets what goes wrong with flow logs, a line each, from their thread; null = standard error.</param>
     /// <exception cref="DeviceException">A device cannot be opened; nothing stays open.</exception>
-    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null, bool ownsProcess = false)
+    public SwitchHost(SwitchConfig config, int? workers, TimeProvider? time = null, bool ownsProcess = false, Action<string>? say = null)
     {
         _resting = new RestingNumbers(time ?? TimeProvider.System);
         int[] cpus = CpuAffinity.Allowed();
@@ -71,7 +72,7 @@ internal sealed class SwitchHost : IDisposable
             _threads[i] = new WorkerThread(Workers.Workers[i], _threads, _waiters[i], cpu is int own ? () => CpuAffinity.Pin(own) : null);
         }
 
-        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System);
+        _flowLogs = new FlowLogService(Workers, Post, config, Snapshot, time ?? TimeProvider.System, say);
         if (ownsProcess)
         {
             Placement.KeepOthersOff();
