@@ -123,8 +123,7 @@ public sealed class CaptureTests : IDisposable
     {
         string file = Path.Combine(_folder, "mirror.pcapng");
         using var lab = new LabFixture(Yaml);
-        using Process tcpdump = lab.Start("cap-c", "tcpdump", "-n", "-l", "-i", "any", "icmp and host 10.8.1.11");
-        Task<string> seen = tcpdump.StandardOutput.ReadToEndAsync();
+        using Process tcpdump = lab.Start("cap-c", "tcpdump", "-n", "-l", "--immediate-mode", "-i", "any", "icmp and host 10.8.1.11");
         string? said = "";
         while (said != null && !said.Contains("listening on", StringComparison.Ordinal))
         {
@@ -148,10 +147,18 @@ public sealed class CaptureTests : IDisposable
         lab.Host.Apply(Parse(Yaml));
         Assert.Equal(0, lab.Run("cap-a", "ping", "-c", "1", "-W", "2", "10.8.1.11").Exit);
         Assert.Empty(lab.Host.Mirrors.Readings);
+
+        // Its own ping comes after whatever was mirrored: once that is read, tcpdump has shown all that there is.
+        Assert.Equal(0, lab.Run("cap-c", "ping", "-c", "1", "-W", "2", "10.8.1.11").Exit);
+        var seen = new List<string>();
+        while (seen.Count(l => l.Contains("10.8.1.12", StringComparison.Ordinal)) < 2 && tcpdump.StandardOutput.ReadLine() is string line)
+        {
+            seen.Add(line);
+        }
+
         Signal(tcpdump, "INT");
         Assert.True(tcpdump.WaitForExit(LimitMs), "tcpdump ends");
-
-        Assert.Equal(6, seen.Result.Split('\n').Count(l => l.Contains("ICMP echo", StringComparison.Ordinal)));
+        Assert.Equal(6, seen.Count(l => l.Contains("10.8.1.10", StringComparison.Ordinal) && l.Contains("ICMP echo", StringComparison.Ordinal)));
         Assert.Equal(["forwarded from cap-b", "forwarded from cap-b", "forwarded from cap-b"], CommentsOf(file));
     }
 

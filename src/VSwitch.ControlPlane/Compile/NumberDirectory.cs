@@ -9,8 +9,8 @@ public sealed class NumberDirectory
     /// <summary>Ports and VPCs have 16-bit numbers in the data plane.</summary>
     private const int MostNumbers = ushort.MaxValue;
 
-    /// <summary>Each has two meters.</summary>
-    private const int MostEips = (int.MaxValue / 2) - 1;
+    /// <summary>Each has two meters, and meters have 16-bit numbers.</summary>
+    private const int MostEips = (ushort.MaxValue / 2) - 1;
 
     private const int MostGroups = SecurityGroupTable.MaxGroup;
 
@@ -70,6 +70,7 @@ public sealed class NumberDirectory
     public uint VpcSince(string vpc) => _vpcs.SinceOf(vpc);
 
     /// <summary>Number of an EIP, from 1: its meters and token buckets hang on it.</summary>
+    /// <exception cref="InvalidOperationException">All 32766 are taken.</exception>
     public int EipOf(string eip) => _eips.Of(eip, Version);
 
     /// <summary>Version of the snapshot in which an EIP appeared.</summary>

@@ -62,10 +62,6 @@ public unsafe struct PacketBuffer
     /// <summary>What the parser found; see <see cref="PacketFlags"/>.</summary>
     [FieldOffset(44)] public PacketFlags Flags;
 
-    /// <summary>1 when what the pipeline changes in the frame was saved as it came in (<see cref="Watching.ReceivedFrame"/>),
-    /// because somebody watches. Cleared together with <see cref="Flags"/> when the buffer is rented.</summary>
-    [FieldOffset(45)] public byte IsSaved;
-
     /// <summary>Worker whose pool the buffer belongs to.</summary>
     [FieldOffset(46)] public byte OwnerWorker;
 
@@ -84,7 +80,7 @@ public unsafe struct PacketBuffer
 
 /// <summary>What the parser learnt of a frame.</summary>
 [Flags]
-public enum PacketFlags : byte
+public enum PacketFlags : ushort
 {
     /// <summary>Nothing.</summary>
     None = 0,
@@ -112,6 +108,14 @@ public enum PacketFlags : byte
 
     /// <summary>The switch made the frame itself.</summary>
     Generated = 128,
+
+    /// <summary>What the pipeline changes in the frame was saved as it came in (<see cref="Watching.ReceivedFrame"/>), because
+    /// somebody watches.</summary>
+    Saved = 256,
+
+    /// <summary>From outside, for a public address and port that stand for a private address and port of a connection: the key has the
+    /// private ones. Whoever takes it along a connection compares first (<see cref="Flows.FlowAction.PortXor"/>).</summary>
+    Mapped = 512,
 }
 
 /// <summary>The ten bytes of struct virtio_net_hdr (virtio 1.2, 5.1.6.1), little endian, as IFF_VNET_HDR puts before a frame.</summary>

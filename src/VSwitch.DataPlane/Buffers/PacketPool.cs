@@ -76,7 +76,7 @@ public sealed unsafe class PacketPool : IDisposable
 
         PacketBuffer* p = _smallFree[--_smallFreeCount];
         p->Data = (byte*)p + PacketBuffer.DataOffsetBytes;
-        *(ushort*)&p->Flags = 0; // IsSaved lies beside it.
+        p->Flags = PacketFlags.None;
         p->Offload = default;
         return p;
     }
@@ -91,7 +91,7 @@ public sealed unsafe class PacketPool : IDisposable
 
         PacketBuffer* p = _largeFree[--_largeFreeCount];
         p->Data = (byte*)p + PacketBuffer.DataOffsetBytes;
-        *(ushort*)&p->Flags = 0; // IsSaved lies beside it.
+        p->Flags = PacketFlags.None;
         p->Offload = default;
         return p;
     }

@@ -15,6 +15,10 @@ public struct FlowAction
     /// <summary>How many of the first bytes two actions must share to be the same.</summary>
     public const int ComparedBytes = 56;
 
+    /// <summary>Value of <see cref="Translates"/>: an address, and perhaps a port, by a mapping of this connection's. What is translated is
+    /// compared with the packet first: others may have the same key by another address.</summary>
+    public const byte TranslatesPorts = 2;
+
     /// <summary>The generation that never comes.</summary>
     public const uint Denied = 0;
 
@@ -60,15 +64,20 @@ public struct FlowAction
     /// <summary>1 for a routed hop, 0 within a subnet.</summary>
     [FieldOffset(42)] public byte TtlDecrement;
 
-    /// <summary>1 when an address is translated.</summary>
+    /// <summary>1 when an address is translated by its EIP alone, <see cref="TranslatesPorts"/> when a <see cref="PortMapping"/> has a part
+    /// in it.</summary>
     [FieldOffset(43)] public byte Translates;
 
     /// <summary>Meter and token bucket (<see cref="Tables.Eip.OutMeter"/>) of the sender's EIP; of the receiver's where the
     /// sender has none; 0 when no address is translated.</summary>
-    [FieldOffset(44)] public int Meter;
+    [FieldOffset(44)] public ushort Meter;
 
     /// <summary>Those of the receiver's EIP where the sender has one, too (hairpin); else 0.</summary>
-    [FieldOffset(48)] public int HairpinMeter;
+    [FieldOffset(46)] public ushort HairpinMeter;
+
+    /// <summary>Flips the ports (source in the low half, destination in the high half, raw), or the identifier of an ICMP query; 0 =
+    /// unchanged. Such a direction never takes the short way (<see cref="PlainBytes"/> is 0).</summary>
+    [FieldOffset(48)] public uint PortXor;
 
     /// <summary>Version of the snapshot that made it.</summary>
     [FieldOffset(52)] public uint PolicyVersion;

@@ -18,6 +18,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         // TryHit may have dropped or sent the packet only when it said so; here it is untouched.
+        if ((p->Flags & PacketFlags.Mapped) != 0 && TryMappedHit(p))
+        {
+            return;
+        }
+
         if (TryHandleDhcp(p))
         {
             return;
@@ -255,14 +260,20 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         var origin = PathOrigin.Of(
             decision.NextMac, replyMac, (openerPort, decision.OutPort), (decision.SourceEip, decision.DestinationEip), kind,
             _generation, _snapshot.Version);
-        if (_connections.Paths.TryTake(origin, out int path))
+        bool isMapped = decision.SourceMapping.IsThere || decision.DestinationMapping.IsThere;
+        int path = 0;
+        if (!isMapped && _connections.Paths.TryTake(origin, out path))
         {
             return path;
         }
 
         MakeActions(decision, openerPort, isRouted, isRouted, replyMac, out FlowAction forward, out FlowAction reply);
         path = swapped ? _connections.Paths.Take(reply, forward) : _connections.Paths.Take(forward, reply);
-        _connections.Paths.Note(origin, path);
+        if (!isMapped)
+        {
+            _connections.Paths.Note(origin, path);
+        }
+
         return path;
     }
 

@@ -123,6 +123,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
+        if (!IsQuoteTranslatedBy(p, action, quote))
+        {
+            Drop(p, DropReason.ConnectionInvalid);
+            return;
+        }
+
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
@@ -174,6 +180,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         ushort delta = InternetChecksum.AddRaw(
             InternetChecksum.DeltaRaw(source, newSource), InternetChecksum.DeltaRaw(destination, newDestination));
         *(ushort*)(ip + 10) = InternetChecksum.ApplyRaw(*(ushort*)(ip + 10), delta);
+        if (action->PortXor != 0)
+        {
+            delta = InternetChecksum.AddRaw(delta, TranslateQuotedPorts(p, action, quote));
+        }
+
         int at = quote.Protocol == ParseStage.Udp ? 6 : quote.Protocol == ParseStage.Tcp ? 16 : -1;
         if (at < 0 || quote.L4Offset + at + 2 > quote.EndOffset)
         {

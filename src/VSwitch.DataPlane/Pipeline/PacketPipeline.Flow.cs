@@ -11,7 +11,7 @@ namespace VSwitch.DataPlane.Pipeline;
 /// one line of the table's index, one line of its entry, and an action that it shares with others.</content>
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
-    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment;
+    private const PacketFlags NeedsAdmit = PacketFlags.NoKey | PacketFlags.IcmpError | PacketFlags.Fragment | PacketFlags.Mapped;
     private const int TrafficBytesBits = FlowEntry.TrafficBytesBits;
     private const uint TrafficBytesMask = FlowEntry.TrafficBytesMask;
 
@@ -186,6 +186,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (_tracer.IsEnabled)
         {
             TraceKnown(p, entry);
+        }
+
+        if ((action->Translates == FlowAction.TranslatesPorts || (p->Flags & PacketFlags.Mapped) != 0) && !IsTranslatedBy(p, action))
+        {
+            Drop(p, DropReason.ConnectionInvalid);
+            return HitOutcome.Done;
         }
 
         byte* ip = p->Data + p->L3Offset;
@@ -397,6 +403,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (_tracer.IsEnabled)
         {
             TraceForward(p, action);
+        }
+
+        if (action->PortXor != 0)
+        {
+            TranslatePorts(p, action);
         }
 
         Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);

@@ -19,6 +19,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + port;
         PortCounters* counters = _counters.Ports + port;
         bool isKnown = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0;
+        bool isPlain = isKnown && (eni->Flags & EniFlags.KeyedSlowly) == 0;
         long bytes = 0;
         for (int i = 0; i < count; i++)
         {
@@ -30,7 +31,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             PacketBuffer* p = packets[i];
             p->InPort = (ushort)port;
             bytes += p->Length;
-            if (isKnown && ParseStage.TryParsePlain(p) && IsFromSender(p, eni, port) &&
+            if (isPlain && ParseStage.TryParsePlain(p) && IsFromSender(p, eni, port) &&
                 (!SuperPacket.IsMarked(p) || SuperPacket.IsSound(p)))
             {
                 Key4(p, eni, port, *(uint*)(p->Data + ParseStage.PlainL4Offset), kind: 0);

@@ -54,6 +54,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public int OutPort;
         public int SourceEip;
         public int DestinationEip;
+
+        /// <summary>Of a translation that is not an EIP's own pair of addresses: what the opener is known by at the other end.</summary>
+        public PortMapping SourceMapping;
+
+        /// <summary>The same of the other end: what the opener knows it by.</summary>
+        public PortMapping DestinationMapping;
         public int EgressRule;
         public int IngressRule;
         public ulong NextMac;
@@ -70,7 +76,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        decision = new Decision { EgressRule = SecurityGroupTable.NoRule, IngressRule = SecurityGroupTable.NoRule };
+        decision = new Decision
+        {
+            EgressRule = SecurityGroupTable.NoRule,
+            IngressRule = SecurityGroupTable.NoRule,
+            SourceMapping = default,
+            DestinationMapping = default,
+        };
         DropReason reason = opening.Port == 0
             ? DecideFromInternet<TAddress, TFamily>(opening, ref decision)
             : DecideFromEni<TAddress, TFamily>(opening, ref decision);
@@ -270,6 +282,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         forward = MakeAction(openerPort, d.OutPort, isRouted, d.NextMac, d.SourceEip, d.DestinationEip);
         reply = MakeAction(d.OutPort, openerPort, isReplyRouted, replyMac, d.DestinationEip, d.SourceEip);
+        if (d.SourceMapping.IsThere || d.DestinationMapping.IsThere)
+        {
+            MapPorts(ref forward, d.SourceMapping, d.DestinationMapping);
+            MapPorts(ref reply, d.DestinationMapping, d.SourceMapping);
+        }
+
         forward.Generation = d.IsForwardDenied ? FlowAction.Denied : _generation;
         reply.Generation = d.IsReplyDenied ? FlowAction.Denied : _generation;
     }
@@ -291,16 +309,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             OutPort = (ushort)outPort,
             MtuBytes = to->MtuBytes,
             TtlDecrement = isRouted ? (byte)1 : (byte)0,
-            Meter = sourceEip != 0 ? source->OutMeter : destinationEip != 0 ? destination->InMeter : 0,
-            HairpinMeter = sourceEip != 0 && destinationEip != 0 ? destination->InMeter : 0,
+            Meter = (ushort)(sourceEip != 0 ? source->OutMeter : destinationEip != 0 ? destination->InMeter : 0),
+            HairpinMeter = (ushort)(sourceEip != 0 && destinationEip != 0 ? destination->InMeter : 0),
         };
-        if (sourceEip != 0)
+        if (source->Private != 0)
         {
             action.SourceXor = source->Private ^ source->Address;
             action.L4Delta = InternetChecksum.DeltaRaw(source->Private, source->Address);
         }
 
-        if (destinationEip != 0)
+        if (destination->Private != 0)
         {
             action.DestinationXor = destination->Address ^ destination->Private;
             action.L4Delta = InternetChecksum.AddRaw(
@@ -312,5 +330,20 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         action.Translates = sourceEip != 0 || destinationEip != 0 ? (byte)1 : (byte)0;
         action.IpDelta = isRouted ? InternetChecksum.AddRaw(action.L4Delta, InternetChecksum.RawMinusOne) : action.L4Delta;
         return action;
+    }
+
+    /// <summary>Adds translations of address and port to an action. The packets of such a direction take the long way, which compares
+    /// what is translated with what the packet has.</summary>
+    private static void MapPorts(ref FlowAction action, in PortMapping source, in PortMapping destination)
+    {
+        ushort addresses = InternetChecksum.AddRaw(source.AddressDelta(outward: true), destination.AddressDelta(outward: false));
+        ushort ports = InternetChecksum.AddRaw(source.PortDelta(outward: true), destination.PortDelta(outward: false));
+        action.SourceXor ^= source.InsideAddress ^ source.OutsideAddress;
+        action.DestinationXor ^= destination.InsideAddress ^ destination.OutsideAddress;
+        action.PortXor = (uint)(source.InsidePort ^ source.OutsidePort) | ((uint)(destination.InsidePort ^ destination.OutsidePort) << 16);
+        action.IpDelta = InternetChecksum.AddRaw(action.IpDelta, addresses);
+        action.L4Delta = InternetChecksum.AddRaw(InternetChecksum.AddRaw(action.L4Delta, addresses), ports);
+        action.PlainBytes = 0;
+        action.Translates = FlowAction.TranslatesPorts;
     }
 }

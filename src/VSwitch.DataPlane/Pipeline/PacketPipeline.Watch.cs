@@ -27,7 +27,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void NoteEnd(PacketBuffer* p, PacketVerdict verdict, DropReason reason = DropReason.None, int outPort = Sighting.NoPort)
     {
-        if (_watch != null && p->IsSaved != 0)
+        if (_watch != null && (p->Flags & PacketFlags.Saved) != 0)
         {
             _watch.NoteEnd(p, verdict, reason, outPort, Place);
         }
@@ -42,7 +42,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             PacketBuffer* p = packets[i];
             bool isOwn = (p->Flags & PacketFlags.Generated) != 0;
-            if (!isOwn && p->IsSaved != 0)
+            if (!isOwn && (p->Flags & PacketFlags.Saved) != 0)
             {
                 _watch!.NoteEnd(p, PacketVerdict.Forwarded, DropReason.None, port, place);
             }

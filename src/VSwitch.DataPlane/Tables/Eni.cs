@@ -4,7 +4,7 @@ namespace VSwitch.DataPlane.Tables;
 
 /// <summary>Properties of a compiled port.</summary>
 [Flags]
-public enum EniFlags : byte
+public enum EniFlags : ushort
 {
     /// <summary>An empty slot: no port has this index.</summary>
     None = 0,
@@ -21,6 +21,10 @@ public enum EniFlags : byte
     /// <summary>Sends and takes packets of addresses that are not its own (<c>sourceDestCheck: false</c>): a router or a NAT
     /// instance.</summary>
     Transit = 8,
+
+    /// <summary>To find the connection of a packet that comes in here takes more than its own addresses: its VPC has peers, load balancers or
+    /// the like. Such packets are keyed by <see cref="Pipeline.PacketPipeline{T}"/>'s longer way; others pay nothing for it.</summary>
+    KeyedSlowly = 16,
 }
 
 /// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
@@ -47,7 +51,7 @@ public unsafe struct Eni
     [FieldOffset(12)] public ushort MtuBytes;
 
     /// <summary>What kind of port.</summary>
-    [FieldOffset(14)] public EniFlags Flags;
+    [FieldOffset(18)] public EniFlags Flags;
 
     /// <summary>IPv4 addresses in use.</summary>
     [FieldOffset(15)] public byte Ip4Count;

@@ -77,7 +77,7 @@ internal unsafe struct ReceivedFrame
             _leftSum = IsInside(at) ? *(ushort*)(frame + at) : (ushort)0;
         }
 
-        p->IsSaved = 1;
+        p->Flags |= PacketFlags.Saved;
     }
 
     /// <summary>Makes a copy of the frame as it is now into one of the frame as it came in.</summary>
