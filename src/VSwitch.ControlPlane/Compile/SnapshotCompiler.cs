@@ -80,6 +80,8 @@ public sealed unsafe class SnapshotCompiler
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
             Timeouts = CompileTimeouts(_config.Switch.Timeouts),
             BucketRates = CompileRates(),
+            PortRates = QosCompiler.PortRates(_config, _numbers),
+            Protections = QosCompiler.Protections(_config),
         };
         FillPorts(snapshot, sets);
         FillEips(snapshot);
@@ -232,6 +234,8 @@ public sealed unsafe class SnapshotCompiler
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
                 (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit);
             eni->Since = _numbers.PortSince(config.Name);
+            eni->Limits = QosCompiler.LimitsOf(config);
+            eni->Dscp = config.Dscp ?? 0;
             (eni->EgressRules, eni->IngressRules) = sets[i];
             eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
             eni->Ip6First = next6;

@@ -21,7 +21,7 @@ public static partial class ConfigReader
     /// <param name="isJson">True when it must be JSON.</param>
     /// <param name="patched">The ENI that the text changes (RFC 7396): what it leaves out stays, null unsets.</param>
     public static PartResult<EniConfig> ReadEni(ReadOnlySpan<byte> utf8, bool isJson, EniConfig? patched = null) =>
-        ReadPart(utf8, isJson, (node, errors) => ReadEni(Patch(patched, ConfigWriter.ToUtf8, node), errors));
+        ReadPart(utf8, isJson, (node, errors) => ReadEni(Patch(patched, ConfigWriter.ToUtf8, WithUnits(node)), errors));
 
     /// <summary>Reads an elastic IP. A rate may be a bare number of bits per second, as the API writes it.</summary>
     /// <param name="utf8">YAML or JSON.</param>
@@ -98,9 +98,15 @@ public static partial class ConfigReader
         return new MappingNode(entries, patch.Position);
     }
 
+    /// <summary>A rate without its unit is one of bits per second.</summary>
     private static ConfigNode WithUnits(ConfigNode node) => node is not MappingNode mapping ? node : new MappingNode(
-        [.. mapping.Entries.Select(e => e.Key.Value is "bandwidth" or "bandwidthIn" && e.Value is ScalarNode { IsQuoted: false } scalar &&
-            ConfigValues.Integer(scalar.Value) != null ? KeyValuePair.Create(e.Key, (ConfigNode)(scalar with { Value = scalar.Value + "bps" })) : e)],
+        [.. mapping.Entries.Select(e => KeyValuePair.Create(e.Key, e.Value switch
+        {
+            ScalarNode { IsQuoted: false } scalar when e.Key.Value is "bandwidth" or "bandwidthIn" or "egress" or "ingress" or "bits" &&
+                ConfigValues.Integer(scalar.Value) != null => scalar with { Value = scalar.Value + "bps" },
+            MappingNode inner => WithUnits(inner),
+            ConfigNode other => other,
+        }))],
         mapping.Position);
 
     private static ConfigNode WithName(ConfigNode node, string? name, ConfigErrors errors)

@@ -170,6 +170,8 @@ public static partial class ConfigReader
             TcpLoose = tcp == "loose",
             SourceDestCheck = map.Flag("sourceDestCheck", otherwise: true),
             Mtu = map.Integer("mtu", 576, 65535),
+            Limits = map.Node("limits") is ConfigNode limits ? ReadLimits(limits, errors) : new EniLimitsConfig(),
+            Dscp = ReadDscp(map),
             Position = node.Position,
         };
         map.Finish();
@@ -178,7 +180,6 @@ public static partial class ConfigReader
 
     private static ElasticIpConfig ReadElasticIp(ConfigNode node, ConfigErrors errors)
     {
-        const string RateForm = "a rate, like 100Mbps or 1Gbps";
         var map = new ConfigMap(node, "an elastic IP", errors);
         map.Required("address");
         var eip = new ElasticIpConfig
@@ -196,6 +197,7 @@ public static partial class ConfigReader
                 "monthly" => BillingType.Monthly,
                 _ => null,
             }, "bandwidth, traffic or monthly") ?? BillingType.Bandwidth,
+            Protection = map.Node("protection") is ConfigNode protection ? ReadProtection(protection, errors) : null,
             Position = node.Position,
         };
         map.Finish();

@@ -14,6 +14,18 @@ public static class ConfigText
     /// <summary>Bits per second in the largest unit that leaves no fraction: 100Mbps, 1500kbps.</summary>
     public static string Rate(long bitsPerSecond) => InUnits(bitsPerSecond, Rates, "bps");
 
+    /// <summary>A DSCP by name where it has one, else by number; keep for null.</summary>
+    public static string Dscp(byte? dscp) => dscp switch
+    {
+        null => "keep",
+        46 => "ef",
+        44 => "va",
+        1 => "le",
+        byte d and <= 56 when d % 8 == 0 => $"cs{d / 8}",
+        byte d and >= 10 and <= 38 when d % 2 == 0 => $"af{d / 8}{d % 8 / 2}",
+        byte d => d.ToString(CultureInfo.InvariantCulture),
+    };
+
     /// <summary>A time, to the millisecond, in the largest unit that leaves no fraction: 5d, 90s.</summary>
     public static string Duration(TimeSpan time) => InUnits((long)time.TotalMilliseconds, Durations, "ms");
 

@@ -45,6 +45,26 @@ public static class ConfigValues
         text.EndsWith('%') && decimal.TryParse(text.AsSpan(..^1).TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal n) &&
         n <= 100 ? (double)(n / 100) : null;
 
+    /// <summary>A DSCP by number or name: the classes of RFC 2474 and 2597, expedited forwarding (RFC 3246), voice admitted (RFC 5865),
+    /// lower effort (RFC 8622).</summary>
+    public static byte? Dscp(string text)
+    {
+        if (Integer(text) is long number)
+        {
+            return number <= 63 ? (byte)number : null;
+        }
+
+        return text switch
+        {
+            "ef" => 46,
+            "va" => 44,
+            "le" => 1,
+            ['c', 's', >= '0' and <= '7' and char c] => (byte)(8 * (c - '0')),
+            ['a', 'f', >= '1' and <= '4' and char c, >= '1' and <= '3' and char drop] => (byte)((8 * (c - '0')) + (2 * (drop - '0'))),
+            _ => null,
+        };
+    }
+
     /// <summary>A time, to the millisecond: 500ms, 350s, 5m, 2h, 5d.</summary>
     public static TimeSpan? Duration(string text)
     {

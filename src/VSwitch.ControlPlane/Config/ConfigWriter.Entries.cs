@@ -107,6 +107,7 @@ public static partial class ConfigWriter
         }
 
         WriteIfSet(json, "mtu", eni.Mtu);
+        WriteQos(json, eni);
     }
 
     private static void WriteDevice(Utf8JsonWriter json, DeviceConfig device)
@@ -137,6 +138,7 @@ public static partial class ConfigWriter
         WriteIfSet(json, "bandwidth", eip.BandwidthBitsPerSecond is long outbound ? ConfigText.Rate(outbound) : null);
         WriteIfSet(json, "bandwidthIn", eip.BandwidthInBitsPerSecond is long inbound ? ConfigText.Rate(inbound) : null);
         WriteIfSet(json, "billing", eip.Billing == default ? null : ConfigText.Word(eip.Billing));
+        WriteProtection(json, eip.Protection);
     }
 
     private static void WriteFlowLog(Utf8JsonWriter json, FlowLogConfig log)

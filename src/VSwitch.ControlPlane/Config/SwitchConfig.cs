@@ -356,6 +356,12 @@ public sealed record EniConfig
     /// <summary>Largest IP packet, bytes; null = the device's, else 1500.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>What it may send and get a second.</summary>
+    public EniLimitsConfig Limits { get; init; } = new();
+
+    /// <summary>DSCP of what it sends, 0 to 63; null = as its guest wrote it.</summary>
+    public byte? Dscp { get; init; }
+
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }
 }
@@ -396,6 +402,9 @@ public sealed record ElasticIpConfig
 
     /// <summary>How it is billed.</summary>
     public BillingType Billing { get; init; }
+
+    /// <summary>From which rates on it counts as attacked; null = never.</summary>
+    public ProtectionConfig? Protection { get; init; }
 
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }

@@ -210,7 +210,7 @@ public sealed class IpfixExporter(uint domain)
         DropReason.MtuExceeded => 133,
         DropReason.BadIpv4Checksum => 134,
         DropReason.TtlExpired => 137,
-        DropReason.EipBandwidth => 138,
+        DropReason.EipBandwidth or DropReason.EniBandwidth or DropReason.EniPacketRate or DropReason.ScrubbingRate => 138,
         _ => 128,
     };
 

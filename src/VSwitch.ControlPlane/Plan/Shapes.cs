@@ -88,7 +88,12 @@ internal static class Shapes
         new ValueField<EniConfig>("device", e => Device(e.Device)),
         new ValueField<EniConfig>("tcp", e => e.TcpLoose ? "loose" : "strict", "strict"),
         new ValueField<EniConfig>("sourceDestCheck", e => Flag(e.SourceDestCheck), "true"),
-        new ValueField<EniConfig>("mtu", e => Number(e.Mtu)));
+        new ValueField<EniConfig>("mtu", e => Number(e.Mtu)),
+        new ValueField<EniConfig>("limits.egress", e => Rate(e.Limits.EgressBitsPerSecond)),
+        new ValueField<EniConfig>("limits.ingress", e => Rate(e.Limits.IngressBitsPerSecond)),
+        new ValueField<EniConfig>("limits.egressPackets", e => Number(e.Limits.EgressPacketsPerSecond)),
+        new ValueField<EniConfig>("limits.ingressPackets", e => Number(e.Limits.IngressPacketsPerSecond)),
+        new ValueField<EniConfig>("dscp", e => ConfigText.Dscp(e.Dscp), ConfigText.Dscp(null)));
 
     public static readonly Shape<ElasticIpConfig> ElasticIp = new(
         "elastic-ip", e => e.Name,
@@ -97,7 +102,12 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("privateIp", e => e.PrivateIp?.ToString()),
         new ValueField<ElasticIpConfig>("bandwidth", e => Rate(e.BandwidthBitsPerSecond)),
         new ValueField<ElasticIpConfig>("bandwidthIn", e => Rate(e.BandwidthInBitsPerSecond)),
-        new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))));
+        new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))),
+        new ValueField<ElasticIpConfig>("protection.bits", e => Rate(e.Protection?.BitsPerSecond)),
+        new ValueField<ElasticIpConfig>("protection.packets", e => Number(e.Protection?.PacketsPerSecond)),
+        new ValueField<ElasticIpConfig>("protection.syns", e => Number(e.Protection?.SynsPerSecond)),
+        new ValueField<ElasticIpConfig>("protection.newConnections", e => Number(e.Protection?.NewConnectionsPerSecond)),
+        new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor)));
 
     public static readonly Shape<FlowLogConfig> FlowLog = new(
         "flow-log", l => l.Name,

@@ -27,6 +27,10 @@ public static class Quotas
     /// <summary>Security groups of a switch; what the rules' numbers take.</summary>
     public const int Groups = 32_000;
 
+    /// <summary>Highest packet rate that an ENI can be limited to: at ten million a second a packet is worth 100 ns, and a rate is exact to
+    /// whole nanoseconds a packet.</summary>
+    public const int PacketsPerSecond = 10_000_000;
+
     /// <summary>ENIs of an instance by its vCPUs; 3 vCPUs are undefined there and count as 2.</summary>
     public static int EnisPerInstance(int vcpus) => vcpus switch
     {

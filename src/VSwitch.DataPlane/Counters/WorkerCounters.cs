@@ -5,7 +5,7 @@ using VSwitch.DataPlane.Pipeline;
 
 namespace VSwitch.DataPlane.Counters;
 
-/// <summary>What one worker counted on one port; one cache line.</summary>
+/// <summary>What one worker counted on one port; two cache lines.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 public struct PortCounters
 {
@@ -35,6 +35,12 @@ public struct PortCounters
 
     /// <summary>Frames that the switch made itself and sent here.</summary>
     public long Generated;
+
+    /// <summary>Packets that the port's ENI sent over its own limits; a super-packet counts as those that it stands for.</summary>
+    public long OverEgressLimit;
+
+    /// <summary>Packets for the port's ENI that were over its limits, whichever port they came in by.</summary>
+    public long OverIngressLimit;
 }
 
 /// <summary>One worker's counters, in native memory that only it writes; readers load whole 64-bit words at any time.

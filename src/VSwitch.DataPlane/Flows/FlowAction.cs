@@ -51,8 +51,8 @@ public struct FlowAction
     /// <summary>Added to the complement of the TCP or UDP checksum: addresses.</summary>
     [FieldOffset(34)] public ushort L4Delta;
 
-    /// <summary>Largest IP packet that may take the short way, bytes: <see cref="MtuBytes"/>, or 0 where a bandwidth is to be
-    /// asked.</summary>
+    /// <summary>Largest IP packet that may take the short way, bytes: <see cref="MtuBytes"/>, or 0 where a bandwidth or a limit
+    /// is to be asked or a DSCP written.</summary>
     [FieldOffset(36)] public ushort PlainBytes;
 
     /// <summary>Port that it leaves by.</summary>

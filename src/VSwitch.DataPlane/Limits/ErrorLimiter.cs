@@ -22,23 +22,7 @@ public sealed unsafe class ErrorLimiter : IDisposable
     }
 
     /// <summary>Takes one error from a port's bucket; false when it is empty.</summary>
-    public bool TryTake(int port, long nowNs)
-    {
-        while (true)
-        {
-            long old = Volatile.Read(ref _fullAtNs[port]);
-            long start = Math.Max(old, nowNs);
-            if (start - nowNs + CostNs > Burst * CostNs)
-            {
-                return false;
-            }
-
-            if (Interlocked.CompareExchange(ref _fullAtNs[port], start + CostNs, old) == old)
-            {
-                return true;
-            }
-        }
-    }
+    public bool TryTake(int port, long nowNs) => CellRate.TryTake(ref _fullAtNs[port], CostNs, Burst * CostNs, nowNs);
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();

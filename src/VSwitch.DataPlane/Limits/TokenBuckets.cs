@@ -2,13 +2,16 @@ using VSwitch.DataPlane.Buffers;
 
 namespace VSwitch.DataPlane.Limits;
 
-/// <summary>The rate limits that all workers share, each one 64-bit word: the time at which the bucket will be full again
-/// (generic cell rate algorithm). A packet moves it by its own duration with one compare-and-swap, so the cap is exact
-/// whatever the number of workers; a change of rate keeps the word, that is the level in time (semantics.md decision 11).</summary>
+/// <summary>The rate limits that all workers share, each one 64-bit word (<see cref="CellRate"/>), so the cap is exact whatever the
+/// number of workers; a change of rate keeps the word, that is the level in time (semantics.md decision 11). A bucket holds bits or
+/// packets: whoever takes from it says which.</summary>
 public sealed unsafe class TokenBuckets : IDisposable
 {
     /// <summary>Smallest burst, bytes: two of the largest super-packets.</summary>
     public const long LeastBurstBytes = 131_072;
+
+    /// <summary>Smallest burst of a bucket of packets.</summary>
+    public const long LeastBurstPackets = 16;
 
     private const long BurstMs = 50;
     private const long NanosecondsPerSecond = 1_000_000_000;
@@ -26,7 +29,7 @@ public sealed unsafe class TokenBuckets : IDisposable
     private struct Bucket
     {
         public long FullAtNs;
-        public long BitsPerSecond;
+        public long PerSecond;
     }
 
     /// <summary>Buckets there are.</summary>
@@ -39,7 +42,7 @@ public sealed unsafe class TokenBuckets : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rate.Bucket, nameof(rate));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rate.Bucket, Capacity, nameof(rate));
-        Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
+        Volatile.Write(ref _buckets[rate.Bucket].PerSecond, rate.PerSecond);
     }
 
     /// <summary>Makes a bucket that nobody uses as good as new: full, and without a rate.</summary>
@@ -50,36 +53,62 @@ public sealed unsafe class TokenBuckets : IDisposable
     }
 
     /// <summary>Takes the tokens for a frame; false when it is over the rate.</summary>
-    /// <param name="bucket">Index of the bucket.</param>
-    /// <param name="bytes">Frame bytes on the internet side, Ethernet header included, FCS not.</param>
+    /// <param name="bucket">Index of a bucket of bits.</param>
+    /// <param name="bytes">Frame bytes on the wire, Ethernet header included, FCS not.</param>
     /// <param name="nowNs">The packet's time.</param>
     public bool TryTake(int bucket, int bytes, long nowNs)
     {
         Bucket* b = _buckets + bucket;
-        long rate = Volatile.Read(ref b->BitsPerSecond);
+        long rate = Volatile.Read(ref b->PerSecond);
         if (rate <= 0)
         {
             return true;
         }
 
-        long cost = (long)((Int128)bytes * 8 * NanosecondsPerSecond / rate);
         long burstBytes = Math.Max(rate / 8 * BurstMs / 1000, LeastBurstBytes);
-        long burst = (long)((Int128)burstBytes * 8 * NanosecondsPerSecond / rate);
-        while (true)
-        {
-            long old = Volatile.Read(ref b->FullAtNs);
-            long start = Math.Max(old, nowNs);
-            if (start - nowNs + cost > burst)
-            {
-                return false;
-            }
+        return CellRate.TryTake(ref b->FullAtNs, BitsNs(bytes, rate), BitsNs(burstBytes, rate), nowNs);
+    }
 
-            if (Interlocked.CompareExchange(ref b->FullAtNs, start + cost, old) == old)
-            {
-                return true;
-            }
+    /// <summary>Takes the tokens for packets; false when they are over the rate. Exact to whole nanoseconds a packet.</summary>
+    /// <param name="bucket">Index of a bucket of packets.</param>
+    /// <param name="packets">How many: those that a super-packet stands for. More than the burst pass when the bucket is full.</param>
+    /// <param name="nowNs">Their time.</param>
+    public bool TryTakePackets(int bucket, int packets, long nowNs)
+    {
+        Bucket* b = _buckets + bucket;
+        long rate = Volatile.Read(ref b->PerSecond);
+        if (rate <= 0)
+        {
+            return true;
+        }
+
+        long burst = Math.Max(rate * BurstMs / 1000, LeastBurstPackets);
+        return CellRate.TryTakeInDebt(ref b->FullAtNs, PacketsNs(packets, rate), PacketsNs(burst, rate), nowNs);
+    }
+
+    /// <summary>Gives back what <see cref="TryTake"/> took for a frame that is dropped all the same.</summary>
+    public void GiveBack(int bucket, int bytes)
+    {
+        long rate = Volatile.Read(ref _buckets[bucket].PerSecond);
+        if (rate > 0)
+        {
+            Interlocked.Add(ref _buckets[bucket].FullAtNs, -BitsNs(bytes, rate));
         }
     }
+
+    /// <summary>Gives back what <see cref="TryTakePackets"/> took.</summary>
+    public void GiveBackPackets(int bucket, int packets)
+    {
+        long rate = Volatile.Read(ref _buckets[bucket].PerSecond);
+        if (rate > 0)
+        {
+            Interlocked.Add(ref _buckets[bucket].FullAtNs, -PacketsNs(packets, rate));
+        }
+    }
+
+    private static long BitsNs(long bytes, long rate) => (long)((Int128)bytes * 8 * NanosecondsPerSecond / rate);
+
+    private static long PacketsNs(long packets, long rate) => packets * NanosecondsPerSecond / rate;
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();

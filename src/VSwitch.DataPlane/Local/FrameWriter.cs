@@ -74,10 +74,13 @@ internal static unsafe class FrameWriter
     }
 
     /// <summary>Folded sum of a UDP packet and its pseudo-header (RFC 768).</summary>
-    public static ushort SumOfUdp4(byte* ip, byte* udp, int bytes)
+    public static ushort SumOfUdp4(byte* ip, byte* udp, int bytes) => SumWithPseudoHeader4(ip, udp, bytes, UdpProtocol);
+
+    /// <summary>The same for a transport of any protocol (RFC 9293 section 3.1).</summary>
+    public static ushort SumWithPseudoHeader4(byte* ip, byte* l4, int bytes, byte protocol)
     {
-        uint sum = InternetChecksum.SumRaw(ip + 12, 8) + InternetChecksum.SumRaw(udp, bytes) +
-            BinaryPrimitives.ReverseEndianness((ushort)bytes) + ((uint)UdpProtocol << 8);
+        uint sum = InternetChecksum.SumRaw(ip + 12, 8) + InternetChecksum.SumRaw(l4, bytes) +
+            BinaryPrimitives.ReverseEndianness((ushort)bytes) + ((uint)protocol << 8);
         return InternetChecksum.FoldRaw(sum);
     }
 

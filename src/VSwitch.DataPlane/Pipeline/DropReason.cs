@@ -60,6 +60,14 @@ public enum DropReason : byte
     EipUnbound,
     /// <summary>Over the EIP's bandwidth.</summary>
     EipBandwidth,
+    /// <summary>Over the bits a second of the ENI that sent it or gets it.</summary>
+    EniBandwidth,
+    /// <summary>Over the packets a second of the ENI that sent it or gets it.</summary>
+    EniPacketRate,
+    /// <summary>A first segment to an EIP under attack, from a source that has not proven its address; a SYN is challenged.</summary>
+    ScrubbingSyn,
+    /// <summary>A first packet to an EIP under attack, other than TCP, over the rate that is let in meanwhile.</summary>
+    ScrubbingRate,
     /// <summary>Larger than the egress port's MTU.</summary>
     MtuExceeded,
     /// <summary>An IP protocol or packet kind the switch does not handle there.</summary>

@@ -139,6 +139,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
         if (state == FlowState.Free)
         {
+            if (_snapshot.Protections.Length != 0 && TryTakeProof(p))
+            {
+                return;
+            }
+
             if (_tracer.IsEnabled)
             {
                 _tracer.Note(PipelineStage.Connection, "no known connection, and this packet may not open one");
@@ -152,6 +157,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (reason != DropReason.None)
         {
             EndUnopened(p, reason, isRouted);
+            return;
+        }
+
+        if (_snapshot.Protections.Length != 0 && IsScrubbed(p, state))
+        {
             return;
         }
 

@@ -140,9 +140,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
+        if (action->PlainBytes == 0 && Regulate(p, action) is DropReason over and not DropReason.None)
         {
-            Drop(p, DropReason.EipBandwidth);
+            Drop(p, over);
             return;
         }
 

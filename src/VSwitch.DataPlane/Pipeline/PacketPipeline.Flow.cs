@@ -225,7 +225,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (!TryForward(p, entry, action))
         {
-            // Over the bandwidth, the only thing that refuses here: the other end never sees it, so the connection has not moved.
+            // Over a rate, the only thing that refuses here: the other end never sees it, so the connection has not moved.
             *entry = before;
             detail->Remembered = remembered;
         }
@@ -380,12 +380,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    /// <summary>Bandwidth, counters, rewrite, egress; false when it is over the bandwidth and was dropped.</summary>
+    /// <summary>Rates, counters, rewrite, egress; false when it is over a rate and was dropped.</summary>
     private bool TryForward(PacketBuffer* p, FlowEntry* entry, FlowAction* action)
     {
-        if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
+        if (action->PlainBytes == 0 && Regulate(p, action) is DropReason reason and not DropReason.None)
         {
-            Drop(p, DropReason.EipBandwidth);
+            Drop(p, reason);
             return false;
         }
 

@@ -221,9 +221,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
         else if (p->L3Length <= action->MtuBytes || !RefuseTooLong(p, action->MtuBytes, action->OutPort))
         {
-            if (action->PlainBytes == 0 && !IsWithinBandwidth(p, action))
+            if (action->PlainBytes == 0 && Regulate(p, action) is DropReason over and not DropReason.None)
             {
-                Drop(p, DropReason.EipBandwidth);
+                Drop(p, over);
                 return;
             }
 

@@ -44,7 +44,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    /// <summary>Asks the sender's bandwidth first; the one that refuses counts the drop.</summary>
+    /// <summary>Asks the sender's bandwidth first; the one that refuses counts the drop, and none of the two has given anything.</summary>
     private bool IsWithinBandwidth(PacketBuffer* p, FlowAction* action)
     {
         int bytes = SuperPacket.WireBytes(p);
@@ -56,11 +56,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return true;
         }
 
+        if (refusing != action->Meter)
+        {
+            _shared.Buckets.GiveBack(action->Meter, bytes);
+        }
+
         int packets = SuperPacket.WirePackets(p);
         MeterCounters* meter = _meters + refusing;
         meter->DroppedPackets += packets;
         meter->DroppedBytes += IpBytes(p, packets);
         return false;
+    }
+
+    /// <summary>Gives back what the EIPs' bandwidths gave for a packet that another limit refuses.</summary>
+    private void GiveBackBandwidth(PacketBuffer* p, FlowAction* action)
+    {
+        int bytes = SuperPacket.WireBytes(p);
+        _shared.Buckets.GiveBack(action->Meter, bytes);
+        if (action->HairpinMeter != 0)
+        {
+            _shared.Buckets.GiveBack(action->HairpinMeter, bytes);
+        }
     }
 
     private static int IpBytes(PacketBuffer* p, int packets) => SuperPacket.WireBytes(p) - (packets * p->L3Offset);

@@ -325,7 +325,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 action.L4Delta, InternetChecksum.DeltaRaw(destination->Address, destination->Private));
         }
 
-        bool isCapped = (sourceEip != 0 && source->IsOutCapped) || (destinationEip != 0 && destination->IsInCapped);
+        bool isCapped = (sourceEip != 0 && source->IsOutCapped) || (destinationEip != 0 && destination->IsInCapped) ||
+            (from->Limits & (EniLimits.Egress | EniLimits.Marks)) != 0 || (to->Limits & EniLimits.Ingress) != 0;
         action.PlainBytes = isCapped ? (ushort)0 : action.MtuBytes;
         action.Translates = sourceEip != 0 || destinationEip != 0 ? (byte)1 : (byte)0;
         action.IpDelta = isRouted ? InternetChecksum.AddRaw(action.L4Delta, InternetChecksum.RawMinusOne) : action.L4Delta;

@@ -112,6 +112,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             TakeConfiguration();
         }
 
+        if (_shared.Scrubber.NextDueMs <= nowMs)
+        {
+            _shared.Scrubber.Look(_snapshot, nowNs);
+        }
+
         _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
         _connections.Advance(_nowMs, maxExpiries);
     }

@@ -27,6 +27,23 @@ public enum EniFlags : ushort
     KeyedSlowly = 16,
 }
 
+/// <summary>What a port limits or marks (order of checks, section 17).</summary>
+[Flags]
+public enum EniLimits : byte
+{
+    /// <summary>Nothing: packets take the short way.</summary>
+    None = 0,
+
+    /// <summary>What the ENI sends has a rate.</summary>
+    Egress = 1,
+
+    /// <summary>What the ENI gets has a rate.</summary>
+    Ingress = 2,
+
+    /// <summary>What the ENI sends gets <see cref="Eni.Dscp"/>.</summary>
+    Marks = 4,
+}
+
 /// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
 /// Addresses are "raw": as a load of the frame's bytes gives them on this (little-endian) machine.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
@@ -79,6 +96,18 @@ public unsafe struct Eni
 
     /// <summary>Version of the snapshot in which the ENI appeared; what is older belongs to another that had its number.</summary>
     [FieldOffset(208)] public uint Since;
+
+    /// <summary>What it limits or marks.</summary>
+    [FieldOffset(254)] public EniLimits Limits;
+
+    /// <summary>DSCP of what it sends, 0 to 63 (RFC 2474), where it marks.</summary>
+    [FieldOffset(255)] public byte Dscp;
+
+    /// <summary>Bucket, among the ports' token buckets, of the bits that a port's ENI sends or gets.</summary>
+    public static int BitsBucketOf(int port, bool isIngress) => (4 * port) + (isIngress ? 2 : 0);
+
+    /// <summary>Bucket of the packets that a port's ENI sends or gets.</summary>
+    public static int PacketsBucketOf(int port, bool isIngress) => BitsBucketOf(port, isIngress) + 1;
 }
 
 /// <summary>An IPv6 address as two raw halves (low = the first 8 bytes on the wire).</summary>

@@ -123,6 +123,12 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Rates of the token buckets of all <see cref="Eips"/>, both ways; 0 = no cap.</summary>
     public required BucketRate[] BucketRates { get; init; }
 
+    /// <summary>Rates of the token buckets of all ENIs (<see cref="Eni.BitsBucketOf"/>); 0 = no limit.</summary>
+    public BucketRate[] PortRates { get; init; } = [];
+
+    /// <summary>Thresholds by index into <see cref="Eips"/>; empty when no EIP is protected.</summary>
+    public EipProtection[] Protections { get; init; } = [];
+
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>
     public Eip EipAt(int index) => Eips[index];

@@ -29,6 +29,7 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
+        Scrubber = new Scrubber((bucketCapacity + 1) / 2, secret);
         ApplyRates(snapshot);
     }
 
@@ -42,6 +43,7 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
+        Scrubber = new Scrubber((snapshot.MeterEnd + 1) / 2, secret);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -65,6 +67,12 @@ public sealed class SwitchShared : IDisposable
 
     /// <summary>EIP rates.</summary>
     public TokenBuckets Buckets { get; }
+
+    /// <summary>ENI rates, by port (<see cref="Eni.BitsBucketOf"/>).</summary>
+    public TokenBuckets PortBuckets { get; } = new(Eni.BitsBucketOf(ushort.MaxValue + 1, isIngress: false));
+
+    /// <summary>Which EIPs are under attack.</summary>
+    public Scrubber Scrubber { get; }
 
     /// <summary>Packets that may be held.</summary>
     public HeldBudget Held { get; } = new();
@@ -101,6 +109,7 @@ public sealed class SwitchShared : IDisposable
         uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
         var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
         Neighbors.CopyTo(fork.Neighbors, nowMs);
+        Scrubber.CopyTo(fork.Scrubber);
         return fork;
     }
 
@@ -111,6 +120,8 @@ public sealed class SwitchShared : IDisposable
     public void Dispose()
     {
         Buckets.Dispose();
+        PortBuckets.Dispose();
+        Scrubber.Dispose();
         Neighbors.Dispose();
         Held.Dispose();
         Errors.Dispose();
@@ -122,5 +133,18 @@ public sealed class SwitchShared : IDisposable
         {
             Buckets.SetRate(rate);
         }
+
+        foreach (BucketRate rate in snapshot.PortRates)
+        {
+            if (snapshot.PortSince(rate.Bucket / Eni.BitsBucketOf(1, isIngress: false)) == snapshot.Version)
+            {
+                // The ENI is new: what another one of its number used up is not its.
+                PortBuckets.Clear(rate.Bucket);
+            }
+
+            PortBuckets.SetRate(rate);
+        }
+
+        Scrubber.Use(snapshot);
     }
 }

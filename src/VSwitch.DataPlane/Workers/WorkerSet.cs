@@ -36,6 +36,7 @@ public sealed class WorkerSet : IDisposable
             Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i));
         }
 
+        shared.Scrubber.Read(Array.ConvertAll(Workers, w => w.Counters));
         Eips = new EipMeters(Workers, shared.Buckets.Capacity);
         Connections[] all = Array.ConvertAll(Workers, w => w.Pipeline.Connections);
         foreach (Connections own in all)
@@ -110,6 +111,8 @@ public sealed class WorkerSet : IDisposable
             Consumed = -before.Consumed,
             Dropped = -before.Dropped,
             Generated = -before.Generated,
+            OverEgressLimit = -before.OverEgressLimit,
+            OverIngressLimit = -before.OverIngressLimit,
         };
         foreach (Worker worker in Workers)
         {
@@ -123,6 +126,8 @@ public sealed class WorkerSet : IDisposable
             sum.Consumed += Volatile.Read(ref c->Consumed);
             sum.Dropped += Volatile.Read(ref c->Dropped);
             sum.Generated += Volatile.Read(ref c->Generated);
+            sum.OverEgressLimit += Volatile.Read(ref c->OverEgressLimit);
+            sum.OverIngressLimit += Volatile.Read(ref c->OverIngressLimit);
         }
 
         return sum;

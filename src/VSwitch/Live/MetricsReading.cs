@@ -84,7 +84,7 @@ internal sealed class MetricsReading
 
     private static List<ElasticIpMetrics> ReadElasticIps(WorkerSet workers, ForwardingSnapshot snapshot)
     {
-        var rates = snapshot.BucketRates.ToDictionary(r => r.Bucket, r => r.BitsPerSecond);
+        var rates = snapshot.BucketRates.ToDictionary(r => r.Bucket, r => r.PerSecond);
         var eips = new List<ElasticIpMetrics>(snapshot.EipCount);
         for (int i = 1; i < snapshot.EipCount; i++)
         {

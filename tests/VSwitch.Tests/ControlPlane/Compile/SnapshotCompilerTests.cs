@@ -280,7 +280,7 @@ public unsafe class SnapshotCompilerTests
     }
 
     private static long RateOf(ForwardingSnapshot snapshot, int bucket) =>
-        snapshot.BucketRates.Single(r => r.Bucket == bucket).BitsPerSecond;
+        snapshot.BucketRates.Single(r => r.Bucket == bucket).PerSecond;
 
     private static string Words(ForwardingSnapshot snapshot, int index)
     {
