@@ -4,7 +4,7 @@ using VSwitch.ControlPlane.Config;
 namespace VSwitch.ControlPlane.Compile;
 
 /// <summary>A group's own rules: protocol, ports, types and peers of its rules in their order (order of checks, section 10). Equal to
-/// other rules when these are the same, whatever their remarks and places in the text. Rules that are one and the same object are
+/// other rules when these are the same, whatever their remarks, places in the text and peerings by which a group is reached. Rules that are one and the same object are
 /// not read, so that a small change of a large group is found quickly.</summary>
 internal sealed class GroupRules(SecurityGroupConfig group) : IEquatable<GroupRules>
 {
@@ -56,7 +56,23 @@ internal sealed class GroupRules(SecurityGroupConfig group) : IEquatable<GroupRu
     };
 
     private static bool AreSame(IReadOnlyList<RuleConfig> a, IReadOnlyList<RuleConfig> b) =>
-        ReferenceEquals(a, b) || (a.Count == b.Count && CommonStart(SpanOf(a), SpanOf(b)) == a.Count);
+        ReferenceEquals(a, b) || (a.Count == b.Count && HaveSameText(SpanOf(a), SpanOf(b)));
+
+    private static bool HaveSameText(ReadOnlySpan<RuleConfig> a, ReadOnlySpan<RuleConfig> b)
+    {
+        for (int i = 0; i < a.Length; i++)
+        {
+            if (!IsSame(a[i], b[i]) && (a[i].Peer.Group == null || !IsSame(Bare(a[i]), Bare(b[i]))))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The rule without the mark that tells a stale one from a mistake.</summary>
+    private static RuleConfig Bare(RuleConfig rule) => rule with { Peer = rule.Peer with { Peering = null } };
 
     private static bool IsSame(RuleConfig a, RuleConfig b) => ReferenceEquals(a, b) ||
         (a.Protocol == b.Protocol && a.IcmpType == b.IcmpType && a.IcmpCode == b.IcmpCode && a.Peer == b.Peer &&

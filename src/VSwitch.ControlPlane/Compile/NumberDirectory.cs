@@ -64,10 +64,17 @@ public sealed class NumberDirectory
 
     /// <summary>Number of a VPC, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
-    public int VpcOf(string vpc) => _vpcs.Of(vpc, Version);
+    public int VpcOf(string vpc) => _vpcs.Of(VpcKey(vpc), Version);
 
     /// <summary>Version of the snapshot in which a VPC appeared.</summary>
-    public uint VpcSince(string vpc) => _vpcs.SinceOf(vpc);
+    public uint VpcSince(string vpc) => _vpcs.SinceOf(VpcKey(vpc));
+
+    /// <summary>Number of the space of a peering's connections, one of the VPCs' numbers.</summary>
+    /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
+    public int PeeringOf(string peering) => _vpcs.Of(PeeringKey(peering), Version);
+
+    /// <summary>Version of the snapshot in which a peering appeared.</summary>
+    public uint PeeringSince(string peering) => _vpcs.SinceOf(PeeringKey(peering));
 
     /// <summary>Number of an EIP, from 1: its meters and token buckets hang on it.</summary>
     /// <exception cref="InvalidOperationException">All 32766 are taken.</exception>
@@ -116,7 +123,11 @@ public sealed class NumberDirectory
     /// <summary>Lets the next new VPC have the number of one that is gone, once no connection of it can be left.
     /// </summary>
     /// <returns>False when the VPC has no number.</returns>
-    public bool ReleaseVpc(string vpc) => _vpcs.Release(vpc);
+    public bool ReleaseVpc(string vpc) => _vpcs.Release(VpcKey(vpc));
+
+    /// <summary>The same for a peering that is gone, and that no route names.</summary>
+    /// <returns>False when it has no number.</returns>
+    public bool ReleasePeering(string peering) => _vpcs.Release(PeeringKey(peering));
 
     /// <summary>Lets the next new EIP have the number of one that is gone, with its meters and token buckets.</summary>
     /// <returns>The number; 0 when the EIP has none.</returns>
@@ -134,6 +145,11 @@ public sealed class NumberDirectory
         _rules.Remove(group);
         return _groups.Release(group);
     }
+
+    /// <summary>A VPC and a peering may have one name.</summary>
+    private static string VpcKey(string vpc) => "vpc " + vpc;
+
+    private static string PeeringKey(string peering) => "peering " + peering;
 
     /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
     private readonly record struct Holder(int Number, uint Since, uint LastIn);

@@ -25,6 +25,6 @@ internal static class RuleText
         string selectors = rule.IcmpType is byte type
             ? $"type {type}{(rule.IcmpCode is byte code ? $" code {code}" : "")}"
             : ConfigText.Ports(rule.Ports);
-        return $"{ConfigText.Protocol(rule.Protocol)}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {ConfigText.Peer(rule.Peer)}";
+        return $"{ConfigText.Protocol(rule.Protocol)}{(selectors.Length > 0 ? " " + selectors : "")} {(isEgress ? "to" : "from")} {ConfigText.Peer(rule.Peer)}{(rule.Peer.Peering is string peering ? $" by peering {peering}" : "")}";
     }
 }

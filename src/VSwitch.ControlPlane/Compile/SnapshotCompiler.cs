@@ -19,6 +19,7 @@ public sealed unsafe class SnapshotCompiler
     private readonly Dictionary<string, int> _subnetNumbers = new(StringComparer.Ordinal);
     private readonly List<Subnet> _subnets = [];
     private readonly NetworkAclCompiler _acls;
+    private PeeringCompiler? _peerings;
 
     private SnapshotCompiler(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu)
     {
@@ -73,6 +74,7 @@ public sealed unsafe class SnapshotCompiler
             HighestEip = _config.ElasticIps.Count == 0 ? 0 : _config.ElasticIps.Max(e => e.Address.V4Value),
             Subnets = [.. _subnets],
             Vpcs = vpcs,
+            Peerings = _peerings!.Peerings,
             SecurityGroups = groups.Build(),
             NetworkAcls = _acls.Build(),
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
@@ -95,9 +97,15 @@ public sealed unsafe class SnapshotCompiler
             _numbers.VpcOf(vpc.Name);
         }
 
+        _peerings = new PeeringCompiler(_config, _numbers);
         var none = new Vpc { Name = "", Ranges4 = [], Ranges6 = [] };
         var vpcs = new Vpc[_numbers.VpcCount];
         Array.Fill(vpcs, none);
+        foreach (Peering peering in _peerings.Peerings)
+        {
+            vpcs[peering.Space] = new Vpc { Name = "", Since = peering.Since, Ranges4 = [], Ranges6 = [], Peering = peering };
+        }
+
         foreach (VpcConfig vpc in _config.Vpcs)
         {
             ushort number = (ushort)_numbers.VpcOf(vpc.Name);
@@ -107,6 +115,7 @@ public sealed unsafe class SnapshotCompiler
                 Since = _numbers.VpcSince(vpc.Name),
                 Ranges4 = [.. vpc.Cidrs.Where(c => !c.IsV6).Select(Raw.Prefix4)],
                 Ranges6 = [.. vpc.Cidrs.Where(c => c.IsV6).Select(Raw.Prefix6)],
+                Peers = _peerings.LinksOf(vpc),
             };
             foreach (SubnetConfig subnet in vpc.Subnets)
             {
@@ -155,6 +164,12 @@ public sealed unsafe class SnapshotCompiler
     private RouteTarget Target(string target, out ushort port)
     {
         const string EniPrefix = "eni:";
+        if (PeeringConfig.NameOf(target) is string peering)
+        {
+            port = (ushort)_peerings!.IndexOf(peering);
+            return RouteTarget.Peering;
+        }
+
         bool isEni = target.StartsWith(EniPrefix, StringComparison.Ordinal);
         port = isEni ? (ushort)_numbers.PortOf(target[EniPrefix.Length..]) : (ushort)0;
         return isEni ? RouteTarget.Eni : target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
@@ -232,7 +247,8 @@ public sealed unsafe class SnapshotCompiler
             eni->Subnet = (ushort)subnet;
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
-                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit);
+                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) |
+                (snapshot.Vpcs[eni->Vpc].Peers.Length > 0 ? EniFlags.KeyedSlowly : EniFlags.None);
             eni->Since = _numbers.PortSince(config.Name);
             eni->Limits = QosCompiler.LimitsOf(config);
             eni->Dscp = config.Dscp ?? 0;

@@ -14,6 +14,10 @@ public sealed record ConfigResult(SwitchConfig? Config, IReadOnlyList<ConfigErro
 {
     /// <summary>True when the text is neither YAML nor JSON, so that nothing of it was understood.</summary>
     public bool IsUnreadable { get; init; }
+
+    /// <summary>What is allowed and yet does nothing: stale rules, routes into a peering that is not active; in the order of the text.
+    /// </summary>
+    public IReadOnlyList<ConfigError> Warnings { get; init; } = [];
 }
 
 /// <summary>What reading a part of a configuration gave.</summary>

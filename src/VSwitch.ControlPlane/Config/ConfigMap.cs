@@ -215,6 +215,7 @@ internal sealed class ConfigErrors(string file, bool hasPlaces = true)
     private const int MostErrors = 1000;
 
     private readonly List<ConfigError> _errors = [];
+    private readonly List<ConfigError> _warnings = [];
 
     public int Count => _errors.Count;
 
@@ -226,10 +227,24 @@ internal sealed class ConfigErrors(string file, bool hasPlaces = true)
         }
     }
 
+    /// <summary>Notes what is allowed and yet hardly meant.</summary>
+    public void Warn(SourcePosition position, string message)
+    {
+        if (_warnings.Count < MostErrors)
+        {
+            _warnings.Add(new ConfigError(file, hasPlaces ? position : default, message));
+        }
+    }
+
     /// <summary>" (first at line 12)", or nothing where lines mean nothing; <paramref name="word"/> stands before "line".</summary>
     public string Line(SourcePosition position, string word = "") => hasPlaces ? $" ({word}line {position.Line})" : "";
 
     /// <summary>In the order of the text.</summary>
-    public IReadOnlyList<ConfigError> Sorted() =>
-        [.. _errors.OrderBy(e => e.Position.Line).ThenBy(e => e.Position.Column).Distinct()];
+    public IReadOnlyList<ConfigError> Sorted() => InOrder(_errors);
+
+    /// <summary>The warnings, in the order of the text.</summary>
+    public IReadOnlyList<ConfigError> Warnings() => InOrder(_warnings);
+
+    private static IReadOnlyList<ConfigError> InOrder(List<ConfigError> found) =>
+        [.. found.OrderBy(e => e.Position.Line).ThenBy(e => e.Position.Column).Distinct()];
 }

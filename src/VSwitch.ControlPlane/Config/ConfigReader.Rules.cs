@@ -120,7 +120,12 @@ public static partial class ConfigReader
                 errors.Add(map.PlaceOf(key), $"'{key}: {text}' is a group, which a stateless rule cannot follow; write a prefix like 10.0.0.0/8 or prefixList:NAME");
             }
 
-            return new PeerConfig(null, text[GroupPrefix.Length..], null);
+            return new PeerConfig(null, text[GroupPrefix.Length..], null) { Peering = allowsGroup ? map.Text("peering") : null };
+        }
+
+        if (allowsGroup && map.Has("peering"))
+        {
+            errors.Add(map.PlaceOf("peering"), $"'peering' says by which peering a group is reached, and '{key}: {text}' is no group; remove it or write sg:NAME");
         }
 
         if (text.StartsWith(ListPrefix, StringComparison.Ordinal))

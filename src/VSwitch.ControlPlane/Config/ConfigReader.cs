@@ -46,7 +46,7 @@ public static partial class ConfigReader
             }
         }
 
-        return errors.Count == 0 ? new ConfigResult(config, [])
+        return errors.Count == 0 ? new ConfigResult(config, []) { Warnings = errors.Warnings() }
             : new ConfigResult(null, errors.Sorted()) { IsUnreadable = root == null };
     }
 
@@ -61,6 +61,7 @@ public static partial class ConfigReader
             Switch = map.Node("switch") is ConfigNode s ? ReadSwitch(s, errors) : new SwitchSettings(),
             Internet = map.Node("internet") is ConfigNode i ? ReadInternet(i, errors) : null,
             Vpcs = ReadAll(map, "vpcs", n => ReadVpc(n, errors)),
+            Peerings = ReadAll(map, "peerings", n => ReadPeering(n, errors)),
             SecurityGroups = ReadAll(map, "securityGroups", n => ReadGroup(n, errors)),
             NetworkAcls = ReadAll(map, "networkAcls", n => ReadNetworkAcl(n, errors)),
             PrefixLists = ReadAll(map, "prefixLists", n => ReadPrefixList(n, errors)),

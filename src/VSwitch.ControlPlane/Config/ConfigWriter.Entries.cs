@@ -19,6 +19,14 @@ public static partial class ConfigWriter
         }
     }
 
+    private static void WritePeering(Utf8JsonWriter json, PeeringConfig peering)
+    {
+        json.WriteString("name", peering.Name);
+        json.WriteString("requester", peering.Requester);
+        json.WriteString("accepter", peering.Accepter);
+        json.WriteBoolean("accepted", peering.Accepted);
+    }
+
     private static void WriteDhcp(Utf8JsonWriter json, DhcpConfig dhcp)
     {
         if (dhcp.Enabled is bool enabled)
@@ -58,6 +66,7 @@ public static partial class ConfigWriter
         WriteIfSet(json, "icmpType", rule.IcmpType);
         WriteIfSet(json, "icmpCode", rule.IcmpCode);
         json.WriteString(peerKey, ConfigText.Peer(rule.Peer));
+        WriteIfSet(json, "peering", rule.Peer.Peering);
         WriteIfSet(json, "remark", rule.Remark);
     }
 

@@ -46,6 +46,7 @@ public static partial class ConfigWriter
             }
 
             document.List("vpcs", config.Vpcs, WriteVpc);
+            document.Entries("peerings", config.Peerings, WritePeering);
             document.List("securityGroups", config.SecurityGroups, WriteGroup);
             document.List("networkAcls", config.NetworkAcls, WriteNetworkAcl);
             document.Entries("prefixLists", config.PrefixLists, WritePrefixList);

@@ -17,6 +17,9 @@ public sealed record SwitchConfig
     /// <summary>Virtual networks.</summary>
     public IReadOnlyList<VpcConfig> Vpcs { get; init; } = [];
 
+    /// <summary>Peerings of two VPCs.</summary>
+    public IReadOnlyList<PeeringConfig> Peerings { get; init; } = [];
+
     /// <summary>Security groups.</summary>
     public IReadOnlyList<SecurityGroupConfig> SecurityGroups { get; init; } = [];
 
@@ -213,7 +216,7 @@ public sealed record RouteTableConfig
     public SourcePosition Position { get; init; }
 }
 
-/// <summary>A route. Target is "internet", "blackhole" or "eni:NAME".</summary>
+/// <summary>A route. Target is "internet", "blackhole", "eni:NAME" or "peering:NAME".</summary>
 public sealed record RouteConfig(IpPrefix Destination, string Target, SourcePosition Position)
 {
     /// <summary>The prefix list whose prefixes are the destinations; then <see cref="Destination"/> does not count.</summary>
@@ -287,7 +290,12 @@ public readonly record struct PortRange(ushort First, ushort Last);
 /// <param name="Cidr">Addresses.</param>
 /// <param name="Group">The private addresses of that group's ENIs.</param>
 /// <param name="PrefixList">The prefixes of that list.</param>
-public sealed record PeerConfig(IpPrefix? Cidr, string? Group, string? PrefixList);
+public sealed record PeerConfig(IpPrefix? Cidr, string? Group, string? PrefixList)
+{
+    /// <summary>The peering by which <see cref="Group"/>, one of another VPC, is reached. A rule that names it stays when the peering or the
+    /// group goes, as a stale one; null = by whatever peering there is.</summary>
+    public string? Peering { get; init; }
+}
 
 /// <summary>A network ACL: stateless rules at the border of subnets (semantics.md section 1).</summary>
 public sealed record NetworkAclConfig

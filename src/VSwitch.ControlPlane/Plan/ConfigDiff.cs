@@ -39,6 +39,7 @@ public sealed class ConfigDiff
         diff.CompareVpcs(before.Vpcs, after.Vpcs);
         diff.Config = after with
         {
+            Peerings = diff.Compare(Shapes.Peering, null, before.Peerings, after.Peerings),
             SecurityGroups = diff.Compare(Shapes.SecurityGroup, null, before.SecurityGroups, after.SecurityGroups, Share),
             NetworkAcls = diff.Compare(Shapes.NetworkAcl, null, before.NetworkAcls, after.NetworkAcls),
             PrefixLists = diff.Compare(Shapes.PrefixList, null, before.PrefixLists, after.PrefixLists),

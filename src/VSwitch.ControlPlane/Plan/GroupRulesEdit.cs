@@ -40,7 +40,8 @@ public static class GroupRulesEdit
         return all.Count == RulesOf(group, isEgress).Count ? group : With(group, isEgress, all);
     }
 
-    /// <summary>The group without rules that do what these do; a remark must be equal only where one is given.</summary>
+    /// <summary>The group without rules that do what these do; a remark, and the peering of a group, must be equal only where
+    /// one is given.</summary>
     /// <param name="group">The group.</param>
     /// <param name="isEgress">Which of its lists.</param>
     /// <param name="rules">The rules.</param>
@@ -51,7 +52,7 @@ public static class GroupRulesEdit
         missing = null;
         foreach (RuleConfig rule in rules)
         {
-            if (left.RemoveAll(own => RuleComparer.ByMatch.Equals(own, rule) && (rule.Remark == null || rule.Remark == own.Remark)) == 0)
+            if (left.RemoveAll(own => RuleComparer.ByMatch.Equals(rule.Peer.Peering == null ? Unmarked(own) : own, rule) && (rule.Remark == null || rule.Remark == own.Remark)) == 0)
             {
                 missing ??= RuleText.Of(rule, isEgress);
             }
@@ -59,6 +60,10 @@ public static class GroupRulesEdit
 
         return With(group, isEgress, left);
     }
+
+    /// <summary>The rule as it was before its peering was named: a remove that does not name one means it, too.</summary>
+    private static RuleConfig Unmarked(RuleConfig rule) =>
+        rule.Peer.Peering == null ? rule : rule with { Peer = rule.Peer with { Peering = null } };
 
     private static IReadOnlyList<RuleConfig> RulesOf(SecurityGroupConfig group, bool isEgress) => isEgress ? group.Egress ?? AllowAll : group.Ingress;
 

@@ -56,6 +56,12 @@ internal static class Shapes
             "routes", t => [.. t.Routes.Select(r => (ConfigText.Destination(r), r.Target))], r => $"{r.Destination} to {r.Target}",
             orderOf: r => r.Destination));
 
+    public static readonly Shape<PeeringConfig> Peering = new(
+        "peering", p => p.Name,
+        new ValueField<PeeringConfig>("requester", p => p.Requester),
+        new ValueField<PeeringConfig>("accepter", p => p.Accepter),
+        new ValueField<PeeringConfig>("accepted", p => Flag(p.Accepted)));
+
     public static readonly Shape<SecurityGroupConfig> SecurityGroup = new(
         "security-group", g => g.Name,
         new ValueField<SecurityGroupConfig>("vpc", g => g.Vpc),

@@ -16,16 +16,20 @@ internal sealed partial class ConfigValidator
     private readonly Dictionary<string, EniConfig> _enis = new(StringComparer.Ordinal);
     private readonly HashSet<string> _prefixLists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, InstanceConfig> _instances = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PeeringConfig> _peerings = new(StringComparer.Ordinal);
+    private readonly GroupReferences _references;
 
     public ConfigValidator(SwitchConfig config, ConfigErrors errors)
     {
         _config = config;
         _errors = errors;
+        _references = new GroupReferences(config);
     }
 
     public void Validate()
     {
         CollectNames();
+        ValidatePeerings();
         foreach (VpcConfig vpc in _config.Vpcs)
         {
             ValidateVpc(vpc);
@@ -199,9 +203,13 @@ internal sealed partial class ConfigValidator
                     _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}'{_errors.Line(eni.Position)} or choose another target");
                 }
             }
+            else if (PeeringConfig.NameOf(route.Target) is string peering)
+            {
+                ValidatePeeringRoute(vpc, route, peering);
+            }
             else if (route.Target is not ("internet" or "blackhole"))
             {
-                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole or eni:NAME");
+                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME or peering:NAME");
             }
             else if (route.Target == "internet" && _config.Internet == null)
             {
@@ -231,14 +239,7 @@ internal sealed partial class ConfigValidator
             }
             else if (rule.Peer.Group is string name)
             {
-                if (!_groups.TryGetValue(name, out SecurityGroupConfig? other))
-                {
-                    _errors.Add(rule.Position, $"a rule of '{group.Name}' names sg:{name}, which does not exist; add the group or correct the name");
-                }
-                else if (other.Vpc != group.Vpc)
-                {
-                    _errors.Add(rule.Position, $"sg:{name} is in VPC '{other.Vpc}', the rule's group in '{group.Vpc}'; name a group of the same VPC");
-                }
+                ValidateGroupPeer(group, rule, name);
             }
             else if (rule.Peer.PrefixList is string list && !_prefixLists.Contains(list))
             {

@@ -15,6 +15,9 @@ public static class Quotas
     /// <summary>Longest IPv4 prefix of a VPC or subnet.</summary>
     public const int LongestPrefix4 = 28;
 
+    /// <summary>Peerings of a VPC, those that are not accepted included; between two VPCs there is one at most.</summary>
+    public const int PeeringsPerVpc = 10;
+
     /// <summary>Network ACLs of a VPC.</summary>
     public const int NetworkAclsPerVpc = 20;
 

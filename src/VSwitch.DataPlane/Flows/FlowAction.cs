@@ -25,6 +25,9 @@ public struct FlowAction
     /// <summary>A generation that is never in force: the next hop's MAC is not known, and each packet asks for it again.</summary>
     public const uint Unresolved = uint.MaxValue;
 
+    /// <summary>A generation that is never in force: replies, for which the receiver's subnet has no route back through the peering.</summary>
+    public const uint Unrouted = uint.MaxValue - 1;
+
     /// <summary>What a packet of this direction must have, in one word to compare: destination MAC (raw, high 48 bits) and the
     /// port that it came in by (low 16).</summary>
     [FieldOffset(0)] public ulong Arrival;

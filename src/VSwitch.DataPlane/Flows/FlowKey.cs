@@ -6,7 +6,7 @@ namespace VSwitch.DataPlane.Flows;
 
 /// <summary>The canonical key of a connection: both directions give the same one. The endpoints are sorted by raw address,
 /// then port. Low half (IPv4): lower address, higher address. High half: lower endpoint's port (16 bits, raw), higher
-/// endpoint's port (16), space (16; a VPC's index, or 0 for connections between two EIPs), protocol (8), kind (8).</summary>
+/// endpoint's port (16), space (16; a VPC's or a peering's index, or 0 for connections between two EIPs), protocol (8), kind (8).</summary>
 public static class FlowKey
 {
     /// <summary>Bytes of an IPv4 key.</summary>
@@ -25,6 +25,9 @@ public static class FlowKey
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Space(int space, byte protocol, byte kind) =>
         ((ulong)(uint)space << 32) | ((ulong)protocol << 48) | ((ulong)kind << 56);
+
+    /// <summary>The high half in another space.</summary>
+    public static ulong InSpace(ulong high, int space) => (high & ~(0xFFFFUL << 32)) | ((ulong)(ushort)space << 32);
 
     /// <summary>Sorts two IPv4 endpoints into a key, without a branch that the traffic decides.</summary>
     /// <param name="addresses">Source (low half) and destination as they lie in the packet; becomes the low half of the key.</param>

@@ -39,6 +39,9 @@ internal unsafe interface IAddressFamily<TAddress>
     /// <summary>The subnet's range holds the address.</summary>
     static abstract bool Contains(Subnet subnet, TAddress address);
 
+    /// <summary>The VPC at the other end of a peering has the address in a range.</summary>
+    static abstract bool Contains(PeerLink link, TAddress address);
+
     /// <summary>A router address of the VPC.</summary>
     static abstract bool IsRouter(ForwardingSnapshot s, int vpc, TAddress address);
 
@@ -95,6 +98,8 @@ internal readonly unsafe struct Ip4Family : IAddressFamily<uint>
     public static bool Contains(Vpc vpc, uint address) => vpc.Contains(address);
 
     public static bool Contains(Subnet subnet, uint address) => subnet.Contains(address);
+
+    public static bool Contains(PeerLink link, uint address) => link.Contains(address);
 
     public static bool IsRouter(ForwardingSnapshot s, int vpc, uint address)
     {
@@ -175,6 +180,8 @@ internal readonly unsafe struct Ip6Family : IAddressFamily<RawIp6>
     public static bool Contains(Vpc vpc, RawIp6 address) => vpc.Contains(address);
 
     public static bool Contains(Subnet subnet, RawIp6 address) => subnet.Contains(address);
+
+    public static bool Contains(PeerLink link, RawIp6 address) => link.Contains(address);
 
     public static bool IsRouter(ForwardingSnapshot s, int vpc, RawIp6 address)
     {

@@ -89,8 +89,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         };
     }
 
-    private void RefuseByAcl(PacketBuffer* p)
+    /// <summary>Nothing of this direction passes.</summary>
+    private void RefuseDirection(PacketBuffer* p, FlowAction* action)
     {
+        if (action->Generation == FlowAction.Unrouted)
+        {
+            RefuseUnrouted(p);
+            return;
+        }
+
         if (_tracer.IsEnabled)
         {
             _tracer.Note(PipelineStage.NetworkAcl, "known connection; a network ACL denies this direction of it");

@@ -106,9 +106,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        if (action->Generation == FlowAction.Denied)
+        if (action->Generation is FlowAction.Denied or FlowAction.Unrouted)
         {
-            RefuseByAcl(p);
+            RefuseDirection(p, action);
             return true;
         }
 
@@ -180,6 +180,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        decision.IsReplyUnrouted = IsReplyUnrouted<TAddress, TFamily>(opening, decision.OutPort);
         Install(p, entry, state, opening.Selector, decision, isRouted);
         TryForward(p, entry, ActionOf(p, entry));
     }
@@ -266,7 +267,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private int TakePath(in Decision decision, int openerPort, bool isRouted, bool swapped, ulong replyMac)
     {
-        int kind = (isRouted ? 1 : 0) | (swapped ? 2 : 0) | (decision.IsReplyDenied ? 4 : 0);
+        int kind = (isRouted ? 1 : 0) | (swapped ? 2 : 0) | (decision.IsReplyDenied ? 4 : 0) | (decision.IsReplyUnrouted ? 8 : 0);
         var origin = PathOrigin.Of(
             decision.NextMac, replyMac, (openerPort, decision.OutPort), (decision.SourceEip, decision.DestinationEip), kind,
             _generation, _snapshot.Version);
@@ -320,6 +321,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (!opening.IsRouted)
         {
             return opening.Peer;
+        }
+
+        if (_snapshot.Vpcs[opening.Space].Peering is Peering peering)
+        {
+            return PeeredHolder<TAddress, TFamily>(opening, peering);
         }
 
         int holder = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);

@@ -47,15 +47,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             RawIp6 source = *(RawIp6*)(ip + 8);
             RawIp6 destination = *(RawIp6*)(ip + 24);
-            int owner = p->InPort != 0 ? p->InPort : PublicPortOf(source);
+            int space6 = p->InPort != 0 ? SpaceToward<RawIp6, Ip6Family>(p, p->InPort, source) : _snapshot.Enis[PublicPortOf(source)].Vpc;
             swapped = FlowKey.Sort(destination, source, to, from, out FlowAddresses6 addresses, out ulong ports6);
-            SetKey6(p, addresses, ports6 | FlowKey.Space(_snapshot.Enis[owner].Vpc, quote.Protocol, kind));
+            SetKey6(p, addresses, ports6 | FlowKey.Space(space6, quote.Protocol, kind));
         }
         else
         {
             uint source = *(uint*)(ip + 12);
             uint destination = *(uint*)(ip + 16);
-            int space = SpaceOfQuote(p->InPort, ref source, ref destination);
+            int space = SpaceOfQuote(p, ref source, ref destination);
             ulong low = destination | ((ulong)source << 32);
             uint ports4 = to | (from << 16);
             swapped = FlowKey.Sort(ref low, ref ports4) != 0;
@@ -68,8 +68,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>Turns the quoted addresses, as they were where the error was made, into those of the key.</summary>
-    private int SpaceOfQuote(int port, ref uint source, ref uint destination)
+    private int SpaceOfQuote(PacketBuffer* p, ref uint source, ref uint destination)
     {
+        int port = p->InPort;
         if (port == 0)
         {
             Eip* eip = _snapshot.Eips + Ip4Family.EipOf(_snapshot, source);
@@ -86,7 +87,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return 0;
         }
 
-        return _snapshot.Enis[port].Vpc;
+        return SpaceToward<uint, Ip4Family>(p, port, source);
     }
 
     private void Relate<TAddress, TFamily>(PacketBuffer* p, bool isRouted)
@@ -123,6 +124,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
+        if (action->Generation == FlowAction.Unrouted)
+        {
+            RefuseUnrouted(p);
+            return;
+        }
+
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         bool isOther = (!fromEnd && action->SourceXor != 0) || !IsQuoteTranslatedBy(p, action, quote);
         DropReason refusal = isOther ? DropReason.ConnectionInvalid

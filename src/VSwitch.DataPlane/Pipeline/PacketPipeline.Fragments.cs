@@ -211,9 +211,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        if (action->Generation == FlowAction.Denied)
+        if (action->Generation is FlowAction.Denied or FlowAction.Unrouted)
         {
-            RefuseByAcl(p);
+            RefuseDirection(p, action);
         }
         else if (action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1)
         {

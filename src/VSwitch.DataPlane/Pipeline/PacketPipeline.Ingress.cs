@@ -134,6 +134,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         uint ports = Ports(p, out byte kind);
         Key4(p, eni, port, ports, kind);
+        if (port != 0 && (eni->Flags & EniFlags.KeyedSlowly) != 0)
+        {
+            KeyPeered4(p, port);
+        }
+
         if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
         {
             // Which way the error's own addresses sort says nothing of the quoted ones.
@@ -193,6 +198,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             {
                 p->Flags |= PacketFlags.NoKey;
             }
+        }
+        else if ((eni->Flags & EniFlags.KeyedSlowly) != 0)
+        {
+            space = SpaceToward<RawIp6, Ip6Family>(p, p->InPort, destination);
         }
 
         uint ports = Ports(p, out byte kind);

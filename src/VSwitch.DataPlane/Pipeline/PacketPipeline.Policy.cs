@@ -69,6 +69,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         /// <summary>A network ACL denies the replies' direction.</summary>
         public bool IsReplyDenied;
+
+        /// <summary>Replies have no route back through the peering.</summary>
+        public bool IsReplyUnrouted;
     }
 
     /// <summary>Order of checks, section 4, miss, 2 to 6.</summary>
@@ -186,15 +189,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return decision.OutPort == 0 ? DropReason.NoRoute : DropReason.None;
         }
 
-        for (int vpc = 1; vpc < _snapshot.Vpcs.Length; vpc++)
+        RouteTarget target = TFamily.Route(_snapshot.Subnets[eni->Subnet].Routes, opening.Destination, out ushort port);
+        if (target == RouteTarget.Peering)
         {
-            if (TFamily.Contains(_snapshot.Vpcs[vpc], opening.Destination))
-            {
-                return DropReason.VpcIsolation;
-            }
+            return DecidePeering<TAddress, TFamily>(opening, port, ref decision);
         }
 
-        RouteTarget target = TFamily.Route(_snapshot.Subnets[eni->Subnet].Routes, opening.Destination, out ushort port);
+        DropReason isolation = IsolationOf<TAddress, TFamily>(eni->Vpc, opening.Destination);
+        if (isolation != DropReason.None)
+        {
+            return isolation;
+        }
+
         if (target == RouteTarget.Eni)
         {
             decision.OutPort = port;
@@ -289,7 +295,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         forward.Generation = d.IsForwardDenied ? FlowAction.Denied : _generation;
-        reply.Generation = d.IsReplyDenied ? FlowAction.Denied : _generation;
+        reply.Generation = d.IsReplyDenied ? FlowAction.Denied : d.IsReplyUnrouted ? FlowAction.Unrouted : _generation;
     }
 
     private FlowAction MakeAction(int inPort, int outPort, bool isRouted, ulong nextMac, int sourceEip, int destinationEip)

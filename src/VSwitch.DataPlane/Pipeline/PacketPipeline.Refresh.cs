@@ -136,6 +136,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(opening, decision.OutPort);
         decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        decision.IsReplyUnrouted = IsReplyUnrouted<TAddress, TFamily>(opening, decision.OutPort);
         ulong replyMac = opening.Port == 0 ? oldReply.MacBytes & MacMask : 0;
         Ways ways;
         MakeActions(
@@ -168,7 +169,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// an ICMP error, of which the ACL asks apart.</summary>
     private bool IsInForce(PacketBuffer* p, FlowAction* action) => action->Generation == _generation ||
         (action->Generation == FlowAction.Denied && action->PolicyVersion == _snapshot.Version &&
-            (p->Flags & PacketFlags.IcmpError) == 0);
+            (p->Flags & PacketFlags.IcmpError) == 0) ||
+        (action->Generation == FlowAction.Unrouted && action->PolicyVersion == _snapshot.Version);
 
     /// <summary>True when the packet came in where the action's packets come in, to the same MAC.</summary>
     private static bool IsOnItsWay(PacketBuffer* p, FlowAction* action) =>
@@ -225,14 +227,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         Eni* eni = _snapshot.Enis + opening.Port;
-        if (!IsSameEni(opening.Port, seenIn) || !IsSameVpc(eni->Vpc, seenIn))
+        if (!IsSameEni(opening.Port, seenIn) || !IsSameVpc(eni->Vpc, seenIn) || !IsSameVpc(opening.Space, seenIn))
         {
             return false;
         }
 
         return opening.IsHairpin
             ? _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Source)].Port is var holder && (holder == 0 || holder == opening.Port)
-            : eni->Vpc == opening.Space &&
+            : IsOfSpace(eni->Vpc, opening.Space) &&
                 (TFamily.Owns(_snapshot, opening.Port, opening.Source) || (eni->Flags & EniFlags.Transit) != 0);
     }
 
@@ -257,6 +259,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             int holder = _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port;
             return holder == 0 || holder == port;
+        }
+
+        if (_snapshot.Vpcs[opening.Space].Peering is Peering peering)
+        {
+            // One that is not active is the routes' affair.
+            return !peering.IsActive || PeeredHolder<TAddress, TFamily>(opening, peering) == port;
         }
 
         bool isLed = opening.IsRouted

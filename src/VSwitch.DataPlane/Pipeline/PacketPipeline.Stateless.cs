@@ -127,8 +127,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        Vpc vpc = _snapshot.Vpcs[_snapshot.Enis[target].Vpc];
-        bool isInside = TFamily.Contains(vpc, source) || TFamily.EipOf(_snapshot, source) != 0 ||
+        int vpc = _snapshot.Enis[target].Vpc;
+        bool isInside = TFamily.Contains(_snapshot.Vpcs[vpc], source) || IsBehindPeering<TAddress, TFamily>(vpc, source) || TFamily.EipOf(_snapshot, source) != 0 ||
             TFamily.IsOwn(_internet, source);
         return isInside ? DropReason.SpoofedIp : DropReason.None;
     }

@@ -16,9 +16,13 @@ public enum RouteTarget : byte
 
     /// <summary>An ENI that routes.</summary>
     Eni,
+
+    /// <summary>The VPC at the other end of a peering.</summary>
+    Peering,
 }
 
-/// <summary>A VPC route: prefix and target. <paramref name="Port"/> counts for <see cref="RouteTarget.Eni"/> only.</summary>
+/// <summary>A VPC route: prefix and target. <paramref name="Port"/> is a port for <see cref="RouteTarget.Eni"/>, an index into
+/// <see cref="ForwardingSnapshot.Peerings"/> for <see cref="RouteTarget.Peering"/>, and does not count for others.</summary>
 public readonly record struct Route4(Prefix4 Prefix, RouteTarget Target, ushort Port);
 
 /// <summary>An IPv6 route.</summary>

@@ -99,7 +99,10 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Subnets.</summary>
     public required Subnet[] Subnets { get; init; }
 
-    /// <summary>VPCs by index, from 1; index 0 is the public space.</summary>
+    /// <summary>Peerings; those that are gone and that a route still names are the last.</summary>
+    public Peering[] Peerings { get; init; } = [];
+
+    /// <summary>VPCs by index, from 1; index 0 is the public space. The spaces of peerings are among them.</summary>
     public required Vpc[] Vpcs { get; init; }
 
     /// <summary>Compiled rules.</summary>

@@ -59,6 +59,12 @@ public sealed class Vpc
     /// <summary>IPv6 ranges.</summary>
     public required Prefix6[] Ranges6 { get; init; }
 
+    /// <summary>What it finds behind its peerings, those that are not active included.</summary>
+    public PeerLink[] Peers { get; init; } = [];
+
+    /// <summary>The peering whose space this is; null for a VPC. A peering's space has no ranges.</summary>
+    public Peering? Peering { get; init; }
+
     /// <summary>True when a range holds the raw address.</summary>
     public bool Contains(uint raw)
     {

@@ -17,6 +17,7 @@ internal sealed class RestingNumbers(TimeProvider time)
     {
         Eni,
         Vpc,
+        Peering,
         ElasticIp,
         Group,
     }
@@ -35,6 +36,9 @@ internal sealed class RestingNumbers(TimeProvider time)
                     break;
                 case Kind.Vpc:
                     numbers.ReleaseVpc(name);
+                    break;
+                case Kind.Peering:
+                    numbers.ReleasePeering(name);
                     break;
                 case Kind.Group:
                     numbers.ReleaseGroup(name);
@@ -69,6 +73,7 @@ internal sealed class RestingNumbers(TimeProvider time)
     private static HashSet<(Kind, string)> NamesOf(SwitchConfig config) =>
     [
         .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
+        .. config.Peerings.Select(p => p.Name).Concat(PeeringConfig.NamesInRoutes(config)).Select(p => (Kind.Peering, p)),
         .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
     ];
 }
