@@ -17,6 +17,9 @@ public static class ConfigText
     /// <summary>A time, to the millisecond, in the largest unit that leaves no fraction: 5d, 90s.</summary>
     public static string Duration(TimeSpan time) => InUnits((long)time.TotalMilliseconds, Durations, "ms");
 
+    /// <summary>A number without grouping.</summary>
+    public static string Count(int count) => count.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>An IP protocol by name, else by number; all for null.</summary>
     public static string Protocol(byte? protocol) => protocol switch
     {

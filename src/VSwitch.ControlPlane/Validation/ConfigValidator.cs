@@ -47,6 +47,7 @@ internal sealed partial class ConfigValidator
         ValidateInstances();
         ValidateInternet();
         ValidateElasticIps();
+        ValidateNatGateways();
         ValidateDevices();
         ValidateFlowLogs();
         ValidateMirrors();
@@ -65,6 +66,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
+        Collect(_config.NatGateways, g => g.Name, g => g.Position, "NAT gateway", _natGateways, g => g);
         Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
         foreach (PrefixListConfig list in _config.PrefixLists)
@@ -197,9 +199,13 @@ internal sealed partial class ConfigValidator
                     _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}'{_errors.Line(eni.Position)} or choose another target");
                 }
             }
+            else if (route.Target.StartsWith(NatPrefix, StringComparison.Ordinal))
+            {
+                ValidateNatRoute(vpc, route);
+            }
             else if (route.Target is not ("internet" or "blackhole"))
             {
-                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole or eni:NAME");
+                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME or nat:NAME");
             }
             else if (route.Target == "internet" && _config.Internet == null)
             {

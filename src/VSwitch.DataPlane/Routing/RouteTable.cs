@@ -16,9 +16,13 @@ public enum RouteTarget : byte
 
     /// <summary>An ENI that routes.</summary>
     Eni,
+
+    /// <summary>A NAT gateway.</summary>
+    Nat,
 }
 
-/// <summary>A VPC route: prefix and target. <paramref name="Port"/> counts for <see cref="RouteTarget.Eni"/> only.</summary>
+/// <summary>A VPC route: prefix and target. <paramref name="Port"/> is the port of a <see cref="RouteTarget.Eni"/>, or the index of a
+/// <see cref="RouteTarget.Nat"/> gateway.</summary>
 public readonly record struct Route4(Prefix4 Prefix, RouteTarget Target, ushort Port);
 
 /// <summary>An IPv6 route.</summary>
