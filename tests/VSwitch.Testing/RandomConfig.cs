@@ -35,6 +35,8 @@ public sealed class RandomConfig(Random random)
             }
         }
 
+        NatGatewayConfig[] gateways = [.. vpcs.SelectMany(v => Some(2, () => NatGateway(v)))];
+        vpcs = [.. vpcs.Select(v => v with { RouteTables = [.. v.RouteTables.Select(t => ToNat(t, gateways.Where(g => g.Vpc == v.Name)))] })];
         return new SwitchConfig
         {
             Switch = Chance(50) ? new SwitchSettings() : Settings(),
@@ -45,7 +47,8 @@ public sealed class RandomConfig(Random random)
             PrefixLists = lists,
             Instances = instances,
             Enis = enis,
-            ElasticIps = [.. ElasticIps(enis, internet != null)],
+            ElasticIps = [.. ElasticIps(enis, internet != null), .. NatIps(gateways, internet != null)],
+            NatGateways = gateways,
             FlowLogs = [.. Some(2, () => FlowLog(enis, vpcs))],
             Mirrors = enis.Length == 0 ? [] : [.. Some(2, () => Mirror(enis))],
             Wires = [.. enis.Where(_ => Chance(30)).Select(Wire)],
@@ -189,6 +192,20 @@ public sealed class RandomConfig(Random random)
             };
         }
     }
+
+    private NatGatewayConfig NatGateway(VpcConfig vpc) => new()
+    {
+        Name = Name("nat"),
+        Vpc = vpc.Name,
+        ConnectionCapacity = random.Next(4) switch { 0 => NatGatewaySizes.Small, 1 => NatGatewaySizes.Medium, 2 => NatGatewaySizes.Large, _ => random.Next(1, NatGatewaySizes.Large) },
+        Timeouts = Chance(50) ? new NatTimeoutSettings() : new NatTimeoutSettings { TcpEstablished = Time(), TcpTransient = Time(), Udp = Time(), Icmp = Time() },
+    };
+
+    private RouteTableConfig ToNat(RouteTableConfig table, IEnumerable<NatGatewayConfig> gateways) => Pick(gateways) is NatGatewayConfig gateway
+        ? table with { Routes = [.. table.Routes, new RouteConfig(AnyPrefix(isV6: false), $"nat:{gateway.Name}", default)] } : table;
+
+    private IEnumerable<ElasticIpConfig> NatIps(NatGatewayConfig[] gateways, bool isOnline) => gateways.Where(_ => isOnline && Chance(70))
+        .Select(g => new ElasticIpConfig { Name = Name("natip"), Address = IpAddress.V4(0xC6120000 | (uint)++_number), NatGateway = g.Name });
 
     private FlowLogConfig FlowLog(EniConfig[] enis, VpcConfig[] vpcs)
     {

@@ -9,7 +9,7 @@ using VSwitch.Wire;
 namespace VSwitch.ControlPlane.Compile;
 
 /// <summary>From a validated configuration to the snapshot that workers read.</summary>
-public sealed unsafe class SnapshotCompiler
+public sealed unsafe partial class SnapshotCompiler
 {
     private const int DefaultMtuBytes = 1500;
     private const long FullInboundBitsPerSecond = 100_000_000;
@@ -80,7 +80,9 @@ public sealed unsafe class SnapshotCompiler
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
             GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
-            Timeouts = CompileTimeouts(_config.Switch.Timeouts),
+            Timeouts = CompileTimeouts(_config.Switch.Timeouts) with { ShortestOfOthersMs = ShortestNatTimeoutMs() },
+            NatGateways = CompileNatGateways(),
+            NatByEip = NatByEip(),
             BucketRates = CompileRates(),
             PortRates = QosCompiler.PortRates(_config, _numbers),
             Protections = QosCompiler.Protections(_config),
@@ -171,8 +173,8 @@ public sealed unsafe class SnapshotCompiler
         }
 
         bool isEni = target.StartsWith(EniPrefix, StringComparison.Ordinal);
-        port = isEni ? (ushort)_numbers.PortOf(target[EniPrefix.Length..]) : (ushort)0;
-        return isEni ? RouteTarget.Eni : target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
+        port = isEni ? (ushort)_numbers.PortOf(target[EniPrefix.Length..]) : NatOf(target);
+        return isEni ? RouteTarget.Eni : port != 0 ? RouteTarget.Nat : target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
     }
 
     private static InternetSide CompileInternet(InternetConfig internet)
@@ -292,6 +294,7 @@ public sealed unsafe class SnapshotCompiler
         (long outbound, long inbound) = RatesOf(config);
         eip->IsOutCapped = outbound > 0;
         eip->IsInCapped = inbound > 0;
+        eip->Nat = NatNumber(config.NatGateway);
         if (config.Eni == null)
         {
             return;

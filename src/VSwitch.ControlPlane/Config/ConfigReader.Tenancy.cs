@@ -188,6 +188,7 @@ public static partial class ConfigReader
             Address = map.Address("address") ?? default,
             Eni = map.Text("eni"),
             PrivateIp = map.Address("privateIp"),
+            NatGateway = map.Text("natGateway"),
             BandwidthBitsPerSecond = map.Value<long>("bandwidth", ConfigValues.Rate, RateForm),
             BandwidthInBitsPerSecond = map.Value<long>("bandwidthIn", ConfigValues.Rate, RateForm),
             Billing = map.Value<BillingType>("billing", t => t switch

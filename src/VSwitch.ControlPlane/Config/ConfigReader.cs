@@ -68,6 +68,7 @@ public static partial class ConfigReader
             Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
+            NatGateways = ReadAll(map, "natGateways", n => ReadNatGateway(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
             Wires = ReadAll(map, "wires", n => ReadWire(n, errors)),
@@ -121,13 +122,7 @@ public static partial class ConfigReader
     {
         var map = new ConfigMap(node, "timeouts", errors);
         var d = new TimeoutSettings();
-        TimeSpan Read(string key, TimeSpan otherwise)
-        {
-            TimeSpan? time = map.Value<TimeSpan>(
-                key, t => ConfigValues.Duration(t) is TimeSpan v && v >= TimeSpan.FromSeconds(1) && v <= TimeSpan.FromDays(20) ? v : null,
-                "a time from 1s to 20d, like 350s, 5m or 5d");
-            return time ?? otherwise;
-        }
+        TimeSpan Read(string key, TimeSpan otherwise) => ReadTimeout(map, key) ?? otherwise;
 
         var timeouts = new TimeoutSettings
         {
@@ -143,6 +138,10 @@ public static partial class ConfigReader
         map.Finish();
         return timeouts;
     }
+
+    private static TimeSpan? ReadTimeout(ConfigMap map, string key) => map.Value<TimeSpan>(
+        key, t => ConfigValues.Duration(t) is TimeSpan v && v >= TimeSpan.FromSeconds(1) && v <= TimeSpan.FromDays(20) ? v : null,
+        "a time from 1s to 20d, like 350s, 5m or 5d");
 
     private static InternetConfig ReadInternet(ConfigNode node, ConfigErrors errors)
     {

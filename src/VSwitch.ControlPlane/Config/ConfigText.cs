@@ -33,6 +33,9 @@ public static class ConfigText
     public static string? Percent(double part) =>
         part == 0 ? null : ((decimal)part * 100).ToString("0.############", CultureInfo.InvariantCulture) + "%";
 
+    /// <summary>A number without grouping.</summary>
+    public static string Count(int count) => count.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>An IP protocol by name, else by number; all for null.</summary>
     public static string Protocol(byte? protocol) => protocol switch
     {

@@ -38,6 +38,9 @@ public sealed record SwitchConfig
     /// <summary>Elastic IPs.</summary>
     public IReadOnlyList<ElasticIpConfig> ElasticIps { get; init; } = [];
 
+    /// <summary>NAT gateways.</summary>
+    public IReadOnlyList<NatGatewayConfig> NatGateways { get; init; } = [];
+
     /// <summary>Records of traffic (AWS VPC flow logs, IPFIX).</summary>
     public IReadOnlyList<FlowLogConfig> FlowLogs { get; init; } = [];
 
@@ -216,7 +219,7 @@ public sealed record RouteTableConfig
     public SourcePosition Position { get; init; }
 }
 
-/// <summary>A route. Target is "internet", "blackhole", "eni:NAME" or "peering:NAME".</summary>
+/// <summary>A route. Target is "internet", "blackhole", "eni:NAME", "nat:NAME" or "peering:NAME".</summary>
 public sealed record RouteConfig(IpPrefix Destination, string Target, SourcePosition Position)
 {
     /// <summary>The prefix list whose prefixes are the destinations; then <see cref="Destination"/> does not count.</summary>
@@ -387,7 +390,7 @@ public enum BillingType
     Monthly,
 }
 
-/// <summary>An elastic IP. Bound when <see cref="Eni"/> is given.</summary>
+/// <summary>An elastic IP. Bound when <see cref="Eni"/> or <see cref="NatGateway"/> is given.</summary>
 public sealed record ElasticIpConfig
 {
     /// <summary>Its name.</summary>
@@ -401,6 +404,9 @@ public sealed record ElasticIpConfig
 
     /// <summary>The private address it maps to; null = the ENI's primary IPv4 address.</summary>
     public IpAddress? PrivateIp { get; init; }
+
+    /// <summary>The NAT gateway whose private addresses go out by it; null = none.</summary>
+    public string? NatGateway { get; init; }
 
     /// <summary>Outbound cap, bits per second; null = no cap.</summary>
     public long? BandwidthBitsPerSecond { get; init; }

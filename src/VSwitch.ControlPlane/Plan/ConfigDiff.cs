@@ -46,6 +46,7 @@ public sealed class ConfigDiff
             Instances = diff.Compare(Shapes.Instance, null, before.Instances, after.Instances),
             Enis = diff.Compare(Shapes.Eni, null, before.Enis, after.Enis),
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
+            NatGateways = diff.Compare(Shapes.NatGateway, null, before.NatGateways, after.NatGateways),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
             Wires = diff.Compare(WireShape.Wire, null, before.Wires, after.Wires),

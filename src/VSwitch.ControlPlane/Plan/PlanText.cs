@@ -28,6 +28,7 @@ public static class PlanText
     {
         "elastic-ip" => "elastic IP",
         "network-acl" => "network ACL",
+        "nat-gateway" => "NAT gateway",
         _ => kind.Replace('-', ' '),
     };
 

@@ -106,6 +106,7 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("address", e => e.Address.ToString()),
         new ValueField<ElasticIpConfig>("eni", e => e.Eni),
         new ValueField<ElasticIpConfig>("privateIp", e => e.PrivateIp?.ToString()),
+        new ValueField<ElasticIpConfig>("natGateway", e => e.NatGateway),
         new ValueField<ElasticIpConfig>("bandwidth", e => Rate(e.BandwidthBitsPerSecond)),
         new ValueField<ElasticIpConfig>("bandwidthIn", e => Rate(e.BandwidthInBitsPerSecond)),
         new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))),
@@ -114,6 +115,15 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("protection.syns", e => Number(e.Protection?.SynsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.newConnections", e => Number(e.Protection?.NewConnectionsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor)));
+
+    public static readonly Shape<NatGatewayConfig> NatGateway = new(
+        "nat-gateway", g => g.Name,
+        new ValueField<NatGatewayConfig>("vpc", g => g.Vpc),
+        new ValueField<NatGatewayConfig>("size", g => NatGatewaySizes.Word(g.ConnectionCapacity), NatGatewaySizes.Word(NatGatewaySizes.Small)),
+        NatTimeout("tcpEstablished", t => t.TcpEstablished),
+        NatTimeout("tcpTransient", t => t.TcpTransient),
+        NatTimeout("udp", t => t.Udp),
+        NatTimeout("icmp", t => t.Icmp));
 
     public static readonly Shape<FlowLogConfig> FlowLog = new(
         "flow-log", l => l.Name,
@@ -156,6 +166,9 @@ internal static class Shapes
 
     private static ValueField<SwitchSettings> Timeout(string name, Func<TimeoutSettings, TimeSpan> of) =>
         new("timeouts." + name, s => ConfigText.Duration(of(s.Timeouts)), ConfigText.Duration(of(Usual.Timeouts)));
+
+    private static ValueField<NatGatewayConfig> NatTimeout(string name, Func<NatTimeoutSettings, TimeSpan> of) =>
+        new("timeouts." + name, g => ConfigText.Duration(of(g.Timeouts)), ConfigText.Duration(of(new NatTimeoutSettings())));
 
     private static IField<T>[] Dhcp<T>(Func<T, DhcpConfig?> of)
         where T : class =>

@@ -205,6 +205,17 @@ internal sealed partial class ConfigValidator
 
     private void ValidateBinding(ElasticIpConfig eip, Dictionary<(string Eni, IpAddress Address), string> targets)
     {
+        if (eip.NatGateway != null)
+        {
+            if (eip.Eni != null)
+            {
+                _errors.Add(eip.Position, $"elastic IP '{eip.Name}' names an ENI and a NAT gateway; keep one of eni and natGateway");
+            }
+
+            ValidateNatBinding(eip);
+            return;
+        }
+
         if (eip.Eni == null)
         {
             if (eip.PrivateIp != null)

@@ -51,6 +51,7 @@ internal sealed partial class ConfigValidator
         ValidateInstances();
         ValidateInternet();
         ValidateElasticIps();
+        ValidateNatGateways();
         ValidateDevices();
         ValidateFlowLogs();
         ValidateMirrors();
@@ -70,6 +71,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
+        Collect(_config.NatGateways, g => g.Name, g => g.Position, "NAT gateway", _natGateways, g => g);
         Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.Wires, w => w.Port, w => w.Position, "wire", new Dictionary<string, WireConfig>(), w => w);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
@@ -207,9 +209,13 @@ internal sealed partial class ConfigValidator
             {
                 ValidatePeeringRoute(vpc, route, peering);
             }
+            else if (route.Target.StartsWith(NatPrefix, StringComparison.Ordinal))
+            {
+                ValidateNatRoute(vpc, route);
+            }
             else if (route.Target is not ("internet" or "blackhole"))
             {
-                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME or peering:NAME");
+                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME, nat:NAME or peering:NAME");
             }
             else if (route.Target == "internet" && _config.Internet == null)
             {

@@ -42,6 +42,12 @@ public static class Quotas
         _ => 8,
     };
 
+    /// <summary>NAT gateways of a VPC: JD Cloud's 5 of an account and region, of which a switch may serve many.</summary>
+    public const int NatGatewaysPerVpc = 5;
+
+    /// <summary>Elastic IPs of a NAT gateway: JD Cloud's 10 of a region.</summary>
+    public const int ElasticIpsPerNatGateway = 10;
+
     /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
     public const int Mirrors = 16;
 }

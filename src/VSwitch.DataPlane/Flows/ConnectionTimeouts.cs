@@ -27,6 +27,9 @@ public sealed record ConnectionTimeouts
     /// <summary>Any other protocol.</summary>
     public uint OtherMs { get; init; } = 600_000;
 
+    /// <summary>The shortest idle time of connections that have others than these (<see cref="Tables.NatGateway.Timeouts"/>).</summary>
+    public uint ShortestOfOthersMs { get; init; } = uint.MaxValue;
+
     /// <summary>The idle time of a state.</summary>
     public uint Of(FlowState state) => state switch
     {
@@ -42,6 +45,8 @@ public sealed record ConnectionTimeouts
 
     /// <summary>The shortest of all.</summary>
     public uint ShortestMs => Math.Min(
-        Math.Min(Math.Min(TcpTransientMs, TcpEstablishedMs), Math.Min(TcpClosingMs, TcpResetMs)),
-        Math.Min(Math.Min(UdpMs, UdpStreamMs), Math.Min(IcmpMs, OtherMs)));
+        Math.Min(ShortestOfOthersMs, OwnShortestMs), Math.Min(IcmpMs, OtherMs));
+
+    private uint OwnShortestMs => Math.Min(
+        Math.Min(Math.Min(TcpTransientMs, TcpEstablishedMs), Math.Min(TcpClosingMs, TcpResetMs)), Math.Min(UdpMs, UdpStreamMs));
 }

@@ -1,5 +1,6 @@
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.FlowLogs;
+using VSwitch.DataPlane.Nat;
 
 namespace VSwitch.DataPlane.Flows;
 
@@ -76,6 +77,9 @@ public sealed unsafe class Connections : IDisposable
             }
         }
     }
+
+    /// <summary>Where connections that go out by a NAT gateway have their public ports; null where none do.</summary>
+    internal NatTable? Nat { get; set; }
 
     /// <summary>The worker's time, milliseconds (wrapping): when it last moved time on.</summary>
     public uint NowMs => _nowMs;
@@ -181,6 +185,11 @@ public sealed unsafe class Connections : IDisposable
         if ((entry->Flags & FlowFlags.Answered) == 0)
         {
             HalfOpen.Remove(SlotOf(table, table.NumberOf(entry)));
+        }
+
+        if ((entry->Flags & FlowFlags.HasPublicPort) != 0)
+        {
+            GivePortBack(entry);
         }
 
         if (entry->Path != 0)
@@ -293,6 +302,11 @@ public sealed unsafe class Connections : IDisposable
         *copy = entry;
         copy->Flags &= ~FlowFlags.Answered;
         copy->Path = record.IsOpenerHigher ? Paths.Take(record.Reply, record.Forward) : Paths.Take(record.Forward, record.Reply);
+        if ((copy->Flags & FlowFlags.HasPublicPort) != 0 && !TryShare(copy))
+        {
+            copy->Flags &= ~FlowFlags.HasPublicPort;
+        }
+
         if ((entry.Flags & FlowFlags.Answered) != 0)
         {
             MarkAnswered(copy);
@@ -300,6 +314,10 @@ public sealed unsafe class Connections : IDisposable
 
         return copy;
     }
+
+    /// <summary>The action of the opener's direction.</summary>
+    internal FlowAction* ForwardOf(FlowEntry* entry) =>
+        Paths.Actions + (2L * entry->Path) + ((entry->Flags & FlowFlags.OpenerSwapped) != 0 ? 1 : 0);
 
     /// <summary>Takes all entries out.</summary>
     public void Clear()
@@ -339,6 +357,27 @@ public sealed unsafe class Connections : IDisposable
         HalfOpen.Dispose();
         _wheel.Dispose();
     }
+
+    private void GivePortBack(FlowEntry* entry)
+    {
+        FlowAction* forward = ForwardOf(entry);
+        Nat!.Release(forward->Meter >> 1, NatTable.KindOf(ProtocolOf(entry)), (ushort)(OpenerPortOf(entry) ^ forward->PortXor));
+    }
+
+    private bool TryShare(FlowEntry* entry)
+    {
+        FlowAction* forward = ForwardOf(entry);
+        uint opener = (uint)((entry->Flags & FlowFlags.OpenerSwapped) != 0 ? entry->KeyLow >> 32 : entry->KeyLow);
+        ushort port = OpenerPortOf(entry);
+        return Nat != null && Nat.TryShare(
+            forward->Meter >> 1, NatTable.KindOf(ProtocolOf(entry)), (ushort)(port ^ forward->PortXor), opener, port);
+    }
+
+    private static byte ProtocolOf(FlowEntry* entry) => (byte)(entry->KeyHigh >> 48);
+
+    /// <summary>Private port of the opener, or the identifier of its query; raw.</summary>
+    private static ushort OpenerPortOf(FlowEntry* entry) =>
+        (ushort)((entry->Flags & FlowFlags.OpenerSwapped) != 0 ? entry->KeyHigh >> 16 : entry->KeyHigh);
 
     private FlowTable TableOf(FlowEntry* entry) => (entry->Flags & FlowFlags.IsV6) != 0 ? V6 : V4;
 

@@ -51,6 +51,9 @@ public enum FlowFlags : byte
 
     /// <summary>Both ends have spoken to effect: never evicted (order of checks, section 12).</summary>
     Answered = 4,
+
+    /// <summary>It has a share in a public port of a NAT gateway, and gives it back when it is taken out.</summary>
+    HasPublicPort = 8,
 }
 
 /// <summary>What a TCP connection has shown, beside its state.</summary>

@@ -68,6 +68,12 @@ public enum DropReason : byte
     ScrubbingSyn,
     /// <summary>A first packet to an EIP under attack, other than TCP, over the rate that is let in meanwhile.</summary>
     ScrubbingRate,
+    /// <summary>Nothing behind the NAT gateway opened a connection to the sender by this address and port.</summary>
+    NatUnsolicited,
+    /// <summary>No public port of the NAT gateway is free for the connection.</summary>
+    NatPortsExhausted,
+    /// <summary>The NAT gateway has as many connections as its size allows.</summary>
+    NatConnectionsExhausted,
     /// <summary>Larger than the egress port's MTU.</summary>
     MtuExceeded,
     /// <summary>An IP protocol or packet kind the switch does not handle there.</summary>

@@ -135,6 +135,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        if (IsForNat(p, isRouted))
+        {
+            Drop(p, DropReason.NatUnsolicited);
+            return;
+        }
+
         Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(p, isRouted);
         FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
         if (state == FlowState.Free)
@@ -171,15 +177,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
+        reason = decision.Nat == 0 ? DropReason.None : TakePort(opening, ref decision);
+        if (reason != DropReason.None)
+        {
+            EndUnopened(p, reason, isRouted);
+            return;
+        }
+
         int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
         FlowEntry* entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
         if (entry == null)
         {
+            if (decision.Nat != 0)
+            {
+                GivePortBack(opening, decision);
+            }
+
             Drop(p, DropReason.ConnectionTableFull);
             return;
         }
 
-        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(AsSeen(opening, decision), decision.OutPort);
         decision.IsReplyUnrouted = IsReplyUnrouted<TAddress, TFamily>(opening, decision.OutPort);
         Install(p, entry, state, opening.Selector, decision, isRouted);
         TryForward(p, entry, ActionOf(p, entry));
@@ -208,6 +226,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptIngressRule = SecurityGroupTable.NoRule,
         };
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
+        opening.Inside = InsideOf(opening, p->KeyHigh, swapped);
         return opening;
     }
 
@@ -226,6 +245,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             case DropReason.NeighborUnresolved:
                 HoldForNeighbor(p);
                 return;
+            case DropReason.NatPortsExhausted or DropReason.NatConnectionsExhausted:
+                // RFC 5508 REQ-8.
+                SendError(p, RouterError.Prohibited);
+                break;
             case DropReason.NoRoute when isRouted && p->InPort != 0:
                 SendError(p, RouterError.NetUnreachable);
                 break;
@@ -252,13 +275,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             TcpTracker.Begin(entry, SegmentOf(p), swapped ? 1 : 0);
         }
 
-        entry->Flags |= swapped ? FlowFlags.OpenerSwapped : FlowFlags.None;
+        entry->Flags |= (swapped ? FlowFlags.OpenerSwapped : FlowFlags.None) |
+            (decision.Nat != 0 ? FlowFlags.HasPublicPort : FlowFlags.None);
         FlowDetail* detail = _connections.DetailOf(entry);
         detail->OpenerPort = p->InPort;
         detail->Selector = selector;
         detail->EgressRule = decision.EgressRule;
         detail->IngressRule = decision.IngressRule;
-        entry->DeadlineMs = _nowMs + _timeoutMs[(int)state];
+        entry->DeadlineMs = _nowMs + TimeoutMs(entry);
         if (_tracer.IsEnabled)
         {
             _tracer.Note(PipelineStage.Connection, $"a new connection is tracked in state {state.Name()}");
@@ -335,7 +359,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         RouteTable routes = _snapshot.Subnets[_snapshot.Enis[opening.Port].Subnet].Routes;
-        return TFamily.Route(routes, opening.Destination, out ushort port) == RouteTarget.Eni ? port : 0;
+        RouteTarget target = TFamily.Route(routes, opening.Destination, out ushort port);
+        return target == RouteTarget.Eni ? port
+            : target == RouteTarget.Nat ? _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port : 0;
     }
 
     /// <summary>The port whose MAC a packet within a subnet names.</summary>

@@ -55,7 +55,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             uint source = *(uint*)(ip + 12);
             uint destination = *(uint*)(ip + 16);
-            int space = SpaceOfQuote(p, ref source, ref destination);
+            int space = SpaceOfQuote(p, quote, ref source, ref destination, ref from);
             ulong low = destination | ((ulong)source << 32);
             uint ports4 = to | (from << 16);
             swapped = FlowKey.Sort(ref low, ref ports4) != 0;
@@ -68,14 +68,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>Turns the quoted addresses, as they were where the error was made, into those of the key.</summary>
-    private int SpaceOfQuote(PacketBuffer* p, ref uint source, ref uint destination)
+    private int SpaceOfQuote(PacketBuffer* p, in Quote quote, ref uint source, ref uint destination, ref uint sourcePort)
     {
         int port = p->InPort;
+        EipMap.Slot* slot = _snapshot.EipByAddress.Find(source);
         if (port == 0)
         {
-            Eip* eip = _snapshot.Eips + Ip4Family.EipOf(_snapshot, source);
-            source = eip->Private;
-            return eip->Vpc;
+            if (slot->Nat != 0)
+            {
+                return SpaceOfMappedQuote(p, quote, slot, ref source, ref sourcePort);
+            }
+
+            source = slot->Private;
+            return slot->Vpc;
         }
 
         // To the ENI, the other end of a hairpin is an EIP of this switch.
@@ -84,7 +89,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (remote != 0 && own != 0)
         {
             destination = _snapshot.Eips[own].Address;
-            return 0;
+            return slot->Nat == 0 ? 0 : SpaceOfMappedQuote(p, quote, slot, ref source, ref sourcePort);
         }
 
         return SpaceToward<uint, Ip4Family>(p, port, source);

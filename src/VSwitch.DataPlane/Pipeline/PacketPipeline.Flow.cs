@@ -333,7 +333,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 break;
         }
 
-        entry->DeadlineMs = _nowMs + _timeoutMs[(int)entry->State];
+        entry->DeadlineMs = _nowMs + TimeoutMs(entry);
         return TcpVerdict.Accept;
     }
 

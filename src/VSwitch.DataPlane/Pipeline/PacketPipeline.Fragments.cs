@@ -257,6 +257,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         bool openerSwapped = (entry->Flags & FlowFlags.OpenerSwapped) != 0;
+        if ((p->Flags & PacketFlags.Mapped) != 0)
+        {
+            // Its key has the source and, for want of ports, no private address (0, the lower one).
+            bool isHigher = (uint)(p->KeyLow >> 32) == (uint)(entry->KeyLow >> 32);
+            p->Flags = isHigher ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
+            p->KeyLow = entry->KeyLow;
+            return;
+        }
+
         TAddress higherOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: true);
         TAddress lowerOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: false);
         if (higherOfPacket.Equals(lowerOfPacket))

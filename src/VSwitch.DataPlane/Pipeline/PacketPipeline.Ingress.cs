@@ -159,18 +159,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             EipMap.Slot* eip = _snapshot.EipByAddress.Find(destination);
             space = eip->Vpc;
-            addresses = (uint)addresses | ((ulong)eip->Private << 32);
             if (space == 0)
             {
-                // Not a bound EIP: it belongs to no connection, and Admit says why.
-                p->Flags |= PacketFlags.NoKey;
+                KeyToPublic4(p, (uint)addresses, eip, ports, kind);
+                return;
             }
+
+            addresses = (uint)addresses | ((ulong)eip->Private << 32);
         }
         else if (Ip4Family.EipOf(_snapshot, destination) != 0 && (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac)
         {
             int from = Ip4Family.EipOfPrivate(_snapshot, port, (uint)addresses);
             if (from != 0)
             {
+                EipMap.Slot* eip = _snapshot.EipByAddress.Find(destination);
+                if (eip->Nat != 0)
+                {
+                    // Perhaps to an end that went out by a NAT gateway to this EIP: the key has that end's private address.
+                    KeyToPublic4(p, _snapshot.Eips[from].Address, eip, ports, kind);
+                    return;
+                }
+
                 p->Flags |= PacketFlags.Hairpin;
                 space = 0;
                 addresses = _snapshot.Eips[from].Address | ((ulong)destination << 32);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Nat;
 using VSwitch.DataPlane.Policy;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
@@ -46,6 +47,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         /// <summary>Port that the connection reached when it was looked at last.</summary>
         public int KeptReceiver;
+
+        /// <summary>The opener's endpoint as NAT gateways know it (<see cref="NatTable.InsideOf"/>); IPv4 only.</summary>
+        public ulong Inside;
+
+        /// <summary>It is a connection that there is, and not a first packet: it gets no other public port.</summary>
+        public bool IsKnown;
+
+        /// <summary>Of a known connection that has a NAT gateway's port: which.</summary>
+        public PortMapping Mapping;
+
+        /// <summary><see cref="Eip.Number"/> of the EIP of <see cref="Mapping"/>.</summary>
+        public int MappingEip;
     }
 
     /// <summary>What policy decided.</summary>
@@ -63,6 +76,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public int EgressRule;
         public int IngressRule;
         public ulong NextMac;
+
+        /// <summary>NAT gateway that the opener goes out by; 0 = none.</summary>
+        public int Nat;
+
+        /// <summary>The opener's address as an ENI behind an EIP sees it, where that is a NAT gateway's; else 0.</summary>
+        public uint SeenSource;
+
+        /// <summary>The opener would be known by another address or port than so far.</summary>
+        public bool IsElsewhere;
 
         /// <summary>A network ACL denies the opener's direction.</summary>
         public bool IsForwardDenied;
@@ -112,16 +134,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return ResolveNeighbor<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
         }
 
+        TAddress seen = AsSeen(opening, decision).Source;
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
-            false, decision.OutPort, opening.Source, opening.Protocol, opening.Selector, ""))
+            false, decision.OutPort, seen, opening.Protocol, opening.Selector, ""))
         {
             return DropReason.NetworkAcl;
         }
 
         bool isKept = opening.KeptIngressRule != SecurityGroupTable.NoRule && opening.KeptReceiver == decision.OutPort;
         decision.IngressRule = isKept ? opening.KeptIngressRule : TFamily.Match(
-            _snapshot.SecurityGroups, _snapshot.Enis[decision.OutPort].IngressRules, opening.Protocol, opening.Source,
-            opening.Selector);
+            _snapshot.SecurityGroups, _snapshot.Enis[decision.OutPort].IngressRules, opening.Protocol, seen, opening.Selector);
         if (_tracer.IsEnabled)
         {
             TraceRule(PipelineStage.SecurityGroupIngress, decision.OutPort, decision.IngressRule, isKept);
@@ -210,9 +232,30 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             RouteTarget.Internet => DecideTranslation<TAddress, TFamily>(opening, ref decision),
             RouteTarget.Eni => DropReason.None,
+
+            // To an EIP of this switch the sender's own EIP goes first (semantics.md section 7, hairpin).
+            RouteTarget.Nat when opening.IsHairpin => DecideTranslation<TAddress, TFamily>(opening, ref decision),
+            RouteTarget.Nat => DecideNat(opening, port, TFamily.EipOf(_snapshot, opening.Destination), ref decision),
             _ => DropReason.NoRoute,
         };
     }
+
+    /// <summary>The connection as the other end sees its opener.</summary>
+    private static Opening<TAddress> AsSeen<TAddress>(in Opening<TAddress> opening, in Decision decision)
+    {
+        Opening<TAddress> seen = opening;
+        if (typeof(TAddress) == typeof(uint) && decision.SeenSource != 0)
+        {
+            seen.Source = Unsafe.As<uint, TAddress>(ref Unsafe.AsRef(in decision.SeenSource));
+        }
+
+        return seen;
+    }
+
+    /// <summary>The opener's endpoint in the words of <see cref="NatTable"/>.</summary>
+    private static ulong InsideOf<TAddress>(in Opening<TAddress> opening, ulong keyHigh, bool openerSwapped) =>
+        typeof(TAddress) != typeof(uint) ? 0 : NatTable.InsideOf(
+            Unsafe.As<TAddress, uint>(ref Unsafe.AsRef(in opening.Source)), (ushort)(openerSwapped ? keyHigh >> 16 : keyHigh), opening.Space);
 
     private DropReason DecideTranslation<TAddress, TFamily>(in Opening<TAddress> opening, ref Decision decision)
         where TAddress : unmanaged, IEquatable<TAddress>
@@ -256,7 +299,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.NoRoute;
         }
 
-        return CheckOutsideSource<TAddress, TFamily>(decision.OutPort, opening.Source);
+        return CheckOutsideSource<TAddress, TFamily>(_snapshot.Enis[decision.OutPort].Vpc, opening.Source);
     }
 
     private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, bool isAsked, ref Decision decision)

@@ -23,13 +23,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return Fits(p, action) && Hit(p, entry, action) == HitOutcome.Done;
     }
 
-    /// <summary>True when the action makes of the packet's destination the one of its key. Two public addresses may stand for one private
-    /// one, so a key alone does not say whose packet it is.</summary>
+    /// <summary>True when the packet's destination is the one of its key, or the action makes it so. Two public addresses may stand for one
+    /// private one, so a key alone does not say whose packet it is.</summary>
     private static bool IsTranslatedBy(PacketBuffer* p, FlowAction* action)
     {
-        uint destination = *(uint*)(p->Data + p->L3Offset + 16) ^ action->DestinationXor;
+        uint destination = *(uint*)(p->Data + p->L3Offset + 16);
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
-        if (destination != (uint)(swapped ? p->KeyLow : p->KeyLow >> 32))
+        uint keyed = (uint)(swapped ? p->KeyLow : p->KeyLow >> 32);
+        if (destination == keyed)
+        {
+            return true;
+        }
+
+        if ((destination ^ action->DestinationXor) != keyed)
         {
             return false;
         }
@@ -58,11 +64,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
-        uint source = *(uint*)(p->Data + quote.L3Offset + 12) ^ action->DestinationXor;
+        uint source = *(uint*)(p->Data + quote.L3Offset + 12);
+        uint keyed = (uint)(swapped ? p->KeyLow : p->KeyLow >> 32);
         uint ports = QuotedPorts(p, quote, out _);
         ushort inside = (ushort)(swapped ? p->KeyHigh : p->KeyHigh >> 16);
-        return source == (uint)(swapped ? p->KeyLow : p->KeyLow >> 32) &&
-            (inside == 0 || inside == (ushort)(ports ^ (action->PortXor >> 16)));
+        return source == keyed ||
+            ((source ^ action->DestinationXor) == keyed && (inside == 0 || inside == (ushort)(ports ^ (action->PortXor >> 16))));
     }
 
     /// <summary>Writes the other ports. The checksum of TCP and UDP is mended with the addresses; that of an ICMP query here, which has no

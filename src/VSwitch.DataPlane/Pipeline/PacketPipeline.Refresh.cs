@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Nat;
 using VSwitch.DataPlane.Policy;
 using VSwitch.DataPlane.Tables;
 
@@ -73,14 +74,16 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool isUnresolved = reason == DropReason.NeighborUnresolved;
         if (reason != DropReason.None && !isUnresolved)
         {
-            isGone = reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward);
+            isGone = decision.IsElsewhere ||
+                (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward));
             _connections.Remove(entry);
             return isGone ? DropReason.None : reason;
         }
 
         Ways ways = MakeWays<TAddress, TFamily>(opening, ref decision, old.Reply);
         if (isChanged && (ways.Forward.SourceXor != old.Forward.SourceXor ||
-            ways.Forward.DestinationXor != old.Forward.DestinationXor))
+            ways.Forward.DestinationXor != old.Forward.DestinationXor || ways.Forward.PortXor != old.Forward.PortXor ||
+            ways.Forward.Translates != old.Forward.Translates))
         {
             // An end would be known by another address in the middle of its connection.
             _connections.Remove(entry);
@@ -134,8 +137,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(opening, decision.OutPort);
-        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(opening, decision.OutPort);
+        Opening<TAddress> seen = AsSeen(opening, decision);
+        decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(seen, decision.OutPort);
+        decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(seen, decision.OutPort);
         decision.IsReplyUnrouted = IsReplyUnrouted<TAddress, TFamily>(opening, decision.OutPort);
         ulong replyMac = opening.Port == 0 ? oldReply.MacBytes & MacMask : 0;
         Ways ways;
@@ -261,6 +265,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return holder == 0 || holder == port;
         }
 
+        if (opening.Mapping.IsThere)
+        {
+            // From behind a NAT gateway to an EIP of this switch.
+            int holder = _snapshot.Eips[TFamily.EipOf(_snapshot, opening.Destination)].Port;
+            return holder == 0 || holder == port;
+        }
+
         if (_snapshot.Vpcs[opening.Space].Peering is Peering peering)
         {
             // One that is not active is the routes' affair.
@@ -322,8 +333,18 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptEgressRule = keepsEgress ? detail->EgressRule : SecurityGroupTable.NoRule,
             KeptIngressRule = keepsIngress ? detail->IngressRule : SecurityGroupTable.NoRule,
             KeptReceiver = forward.OutPort,
+            IsKnown = true,
         };
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, entry->KeyHigh, openerSwapped);
+        opening.Inside = InsideOf(opening, entry->KeyHigh, openerSwapped);
+        if ((entry->Flags & FlowFlags.HasPublicPort) != 0)
+        {
+            uint address = NatTable.AddressOf(opening.Inside);
+            ushort port = NatTable.PortOf(opening.Inside);
+            opening.Mapping = new PortMapping(address, port, address ^ forward.SourceXor, (ushort)(port ^ forward.PortXor));
+            opening.MappingEip = forward.Meter >> 1;
+        }
+
         return opening;
     }
 }

@@ -28,6 +28,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         /// <summary>3/1; ICMPv6 1/3.</summary>
         HostUnreachable,
 
+        /// <summary>3/13; ICMPv6 1/1.</summary>
+        Prohibited,
+
         /// <summary>3/4; ICMPv6 2/0.</summary>
         TooBig,
     }
@@ -109,6 +112,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         RouterError.TimeExceeded => "time exceeded",
         RouterError.NetUnreachable => "no route to the destination",
         RouterError.HostUnreachable => "the next hop does not answer",
+        RouterError.Prohibited => "the NAT gateway takes no more connections",
         _ => "too large, with the MTU that it must fit",
     };
 
@@ -133,6 +137,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             RouterError.TimeExceeded => ((byte)11, (byte)0),
             RouterError.NetUnreachable => ((byte)3, (byte)0),
             RouterError.HostUnreachable => ((byte)3, (byte)1),
+            RouterError.Prohibited => ((byte)3, (byte)13),
             _ => ((byte)3, (byte)4),
         };
         *(uint*)(icmp + 4) = BinaryPrimitives.ReverseEndianness((uint)mtuBytes);
@@ -154,6 +159,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             RouterError.TimeExceeded => ((byte)3, (byte)0),
             RouterError.NetUnreachable => ((byte)1, (byte)0),
             RouterError.HostUnreachable => ((byte)1, (byte)3),
+            RouterError.Prohibited => ((byte)1, (byte)1),
             _ => ((byte)2, (byte)0),
         };
         *(uint*)(icmp + 4) = BinaryPrimitives.ReverseEndianness((uint)mtuBytes);

@@ -95,7 +95,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         int target;
         if (typeof(TAddress) == typeof(uint))
         {
-            target = _snapshot.Eips[TFamily.EipOf(_snapshot, destination)].Port;
+            Eip* eip = _snapshot.Eips + TFamily.EipOf(_snapshot, destination);
+            target = eip->Port;
+            if (eip->Nat != 0)
+            {
+                return CheckOutsideSource<TAddress, TFamily>(_snapshot.NatGateways[eip->Nat].Vpc, source);
+            }
+
             if (target == 0)
             {
                 return DropReason.EipUnbound;
@@ -110,7 +116,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
         }
 
-        return CheckOutsideSource<TAddress, TFamily>(target, source);
+        return CheckOutsideSource<TAddress, TFamily>(_snapshot.Enis[target].Vpc, source);
     }
 
     /// <summary>True when the ENI's route table sends the outside address to the internet side.</summary>
@@ -123,12 +129,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>An inside address cannot come from outside (order of checks, 3, from the internet, 3).</summary>
-    private DropReason CheckOutsideSource<TAddress, TFamily>(int target, TAddress source)
+    private DropReason CheckOutsideSource<TAddress, TFamily>(int vpc, TAddress source)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        int vpc = _snapshot.Enis[target].Vpc;
-        bool isInside = TFamily.Contains(_snapshot.Vpcs[vpc], source) || IsBehindPeering<TAddress, TFamily>(vpc, source) || TFamily.EipOf(_snapshot, source) != 0 ||
+        bool isInside = TFamily.Contains(_snapshot.Vpcs[vpc], source) || IsBehindPeering<TAddress, TFamily>(vpc, source) ||
+            TFamily.EipOf(_snapshot, source) != 0 ||
             TFamily.IsOwn(_internet, source);
         return isInside ? DropReason.SpoofedIp : DropReason.None;
     }

@@ -43,13 +43,17 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private void TraceForward(PacketBuffer* p, FlowAction* action)
     {
-        if (action->SourceXor != 0)
+        if (action->Translates == FlowAction.TranslatesPorts && (p->Flags & PacketFlags.LaterFragment) == 0)
+        {
+            TraceMapped(p, action);
+        }
+        else if (action->SourceXor != 0)
         {
             uint source = Ip4Family.Source(p);
             _tracer.Note(PipelineStage.Translate, $"source {Text(source)} becomes {Text(source ^ action->SourceXor)}");
         }
 
-        if (action->DestinationXor != 0)
+        if (action->DestinationXor != 0 && (action->Translates != FlowAction.TranslatesPorts || (p->Flags & PacketFlags.LaterFragment) != 0))
         {
             uint destination = Ip4Family.Destination(p);
             _tracer.Note(
@@ -58,6 +62,28 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         _tracer.Note(PipelineStage.Egress, $"port {PortName(action->OutPort)}");
         _tracer.Note(PipelineStage.Verdict, $"forwarded to {PortName(action->OutPort)}");
+    }
+
+    /// <summary>Addresses with ports; of an ICMP query with its identifier.</summary>
+    private void TraceMapped(PacketBuffer* p, FlowAction* action)
+    {
+        uint ports = p->Protocol == ParseStage.Icmp ? *(ushort*)(p->Data + p->L4Offset + 4) * 0x1_0001u : *(uint*)(p->Data + p->L4Offset);
+        uint source = Ip4Family.Source(p);
+        uint destination = Ip4Family.Destination(p);
+        if (action->SourceXor != 0)
+        {
+            _tracer.Note(
+                PipelineStage.Translate,
+                $"source {TextOf(source, (ushort)ports)} becomes {TextOf(source ^ action->SourceXor, (ushort)(ports ^ action->PortXor))}");
+        }
+
+        if (action->DestinationXor != 0)
+        {
+            ushort port = (ushort)(ports >> 16);
+            _tracer.Note(
+                PipelineStage.Translate,
+                $"destination {TextOf(destination, port)} becomes {TextOf(destination ^ action->DestinationXor, (ushort)(port ^ (action->PortXor >> 16)))}");
+        }
     }
 
     private string PortName(int port) => port < _snapshot.PortNames.Length ? _snapshot.PortNames[port] : $"#{port}";

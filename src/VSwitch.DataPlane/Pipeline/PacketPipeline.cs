@@ -74,7 +74,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _meters = counters.Meters;
         _steering = steering;
         _tracer = tracer;
-        _connections = new Connections(shared.Budget, counters);
+        _connections = new Connections(shared.Budget, counters) { Nat = shared.Nat };
         _actions = _connections.Paths.Actions;
         _denied = new DeniedFlows(shared.Budget.Capacity);
         (_secretLow, _secretHigh) = shared.Secret;

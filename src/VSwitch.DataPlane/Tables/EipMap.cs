@@ -35,8 +35,11 @@ public sealed unsafe class EipMap : IDisposable
         /// <summary>Index into <see cref="ForwardingSnapshot.Eips"/>; 0 = no such EIP.</summary>
         public int Number;
 
-        /// <summary>VPC index; 0 when unbound.</summary>
+        /// <summary>VPC index; 0 when it stands for no one private address.</summary>
         public ushort Vpc;
+
+        /// <summary>NAT gateway: index into <see cref="ForwardingSnapshot.NatGateways"/>, 0 = none.</summary>
+        public ushort Nat;
     }
 
     /// <summary>Addresses.</summary>
@@ -48,7 +51,7 @@ public sealed unsafe class EipMap : IDisposable
         Slot* slot = Find(eip.Address);
         if (slot->Number == 0)
         {
-            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = eip.Vpc };
+            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = eip.Vpc, Nat = eip.Nat };
             Count++;
         }
     }

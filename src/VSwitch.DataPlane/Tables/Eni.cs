@@ -125,8 +125,11 @@ public struct Eip
     /// <summary>Port of the ENI; 0 when unbound.</summary>
     public ushort Port;
 
-    /// <summary>VPC index; 0 when unbound.</summary>
+    /// <summary>VPC index of its ENI; 0 when it has none.</summary>
     public ushort Vpc;
+
+    /// <summary>NAT gateway that goes out by it: index into <see cref="ForwardingSnapshot.NatGateways"/>, 0 = none.</summary>
+    public ushort Nat;
 
     /// <summary>Its number over reconfigurations, from 1: what it counted and its level of bandwidth stay with it.</summary>
     public int Number;
@@ -146,8 +149,8 @@ public struct Eip
     /// <summary>Meter, and bucket among the shared token buckets, of what it receives.</summary>
     public readonly int InMeter => InMeterOf(Number);
 
-    /// <summary>True when it maps to a private address.</summary>
-    public readonly bool IsBound => Port != 0;
+    /// <summary>True when it stands for something: a private address, or a NAT gateway.</summary>
+    public readonly bool IsBound => Port != 0 || Nat != 0;
 
     /// <summary>Meter of what the EIP with that number sends.</summary>
     public static int OutMeterOf(int number) => 2 * number;

@@ -75,6 +75,12 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Names of the EIPs by index, for people; the first is nobody's.</summary>
     public string[] EipNames { get; init; } = [];
 
+    /// <summary>NAT gateways by index, from 1; the first is nobody's.</summary>
+    public NatGateway[] NatGateways { get; init; } = [NatGateway.None];
+
+    /// <summary>NAT gateway by <see cref="Eip.Number"/> of an EIP: index into <see cref="NatGateways"/>, 0 = none.</summary>
+    public ushort[] NatByEip { get; init; } = [];
+
     /// <summary>Host name of each port's guest, ASCII, for DHCP; empty = none.</summary>
     public byte[][] HostNames { get; init; } = [];
 

@@ -1,6 +1,7 @@
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Nat;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Watching;
@@ -30,12 +31,15 @@ public sealed class SwitchShared : IDisposable
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
         Scrubber = new Scrubber((bucketCapacity + 1) / 2, secret);
+        Nat = new NatTable((bucketCapacity / 2) + 1, budget.Capacity);
         ApplyRates(snapshot);
+        Nat.Use(snapshot);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
     /// bandwidth is used up by questions.</summary>
-    private SwitchShared(ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation)
+    private SwitchShared(
+        ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation, int poolCapacity)
     {
         _snapshot = snapshot;
         _devices = devices;
@@ -44,6 +48,8 @@ public sealed class SwitchShared : IDisposable
         Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
         Scrubber = new Scrubber((snapshot.MeterEnd + 1) / 2, secret);
+        Nat = new NatTable(Math.Max(poolCapacity, (snapshot.MeterEnd / 2) + 1), budget.Capacity);
+        Nat.Use(snapshot);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -83,6 +89,9 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Neighbours on the internet side.</summary>
     public NeighborTable Neighbors { get; } = new();
 
+    /// <summary>Public ports of the NAT gateways' connections.</summary>
+    public NatTable Nat { get; }
+
     /// <summary>Key of the connection tables' hash.</summary>
     public (ulong Low, ulong High) Secret { get; }
 
@@ -91,6 +100,7 @@ public sealed class SwitchShared : IDisposable
     public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
     {
         ApplyRates(snapshot);
+        Nat.Use(snapshot);
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
@@ -107,9 +117,10 @@ public sealed class SwitchShared : IDisposable
     {
         // Under another snapshot: a generation that this one does not come to while the copies are made.
         uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
-        var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
+        var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation, Nat.PoolCapacity);
         Neighbors.CopyTo(fork.Neighbors, nowMs);
         Scrubber.CopyTo(fork.Scrubber);
+        Nat.CopyTo(fork.Nat);
         return fork;
     }
 
@@ -125,6 +136,7 @@ public sealed class SwitchShared : IDisposable
         Neighbors.Dispose();
         Held.Dispose();
         Errors.Dispose();
+        Nat.Dispose();
     }
 
     private void ApplyRates(ForwardingSnapshot snapshot)

@@ -226,6 +226,12 @@ public sealed class WorkerSet : IDisposable
             }
 
             atNs = Math.Max(atNs, Math.Min(nowNs, next.Pipeline.HeldDeadlineNs));
+            foreach (Worker worker in Workers)
+            {
+                // What expires by then frees what all share: NAT gateways' ports.
+                worker.RunHandedOver(atNs);
+            }
+
             next.ReleaseHeld(place, atNs);
             SettleRings(atNs);
         }

@@ -91,7 +91,7 @@ internal sealed class MetricsReading
             Eip eip = snapshot.EipAt(i);
             eips.Add(new ElasticIpMetrics(
                 snapshot.EipNames[i], IpAddress.Read(BitConverter.GetBytes(eip.Address), isV6: false).ToString(),
-                eip.IsBound ? snapshot.PortNames[eip.Port] : "",
+                eip.Port != 0 ? snapshot.PortNames[eip.Port] : "",
                 new ElasticIpWay(workers.Eips.SentBy(eip.Number), rates[eip.OutMeter]),
                 new ElasticIpWay(workers.Eips.ReceivedBy(eip.Number), rates[eip.InMeter])));
         }
