@@ -18,6 +18,8 @@ public sealed class NumberDirectory
     private readonly NumberSpace _vpcs;
     private readonly NumberSpace _eips;
     private readonly NumberSpace _groups;
+    private readonly NumberSpace _listeners;
+    private readonly NumberSpace _backends;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
 
     /// <summary>Makes an empty one.</summary>
@@ -27,6 +29,8 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
         _eips = new NumberSpace("EIPs", 1, MostEips);
         _groups = new NumberSpace("security groups", 1, MostGroups);
+        _listeners = new NumberSpace("listeners", 1, MostNumbers);
+        _backends = new NumberSpace("backends", 1, MostNumbers);
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
     }
@@ -37,6 +41,8 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace(other._vpcs);
         _eips = new NumberSpace(other._eips);
         _groups = new NumberSpace(other._groups);
+        _listeners = new NumberSpace(other._listeners);
+        _backends = new NumberSpace(other._backends);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
         Version = other.Version;
@@ -86,6 +92,20 @@ public sealed class NumberDirectory
     /// <summary>Version of the snapshot in which a group appeared.</summary>
     public uint GroupSince(string group) => _groups.SinceOf(group);
 
+    /// <summary>Number of a load balancer's listener, from 1.</summary>
+    /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
+    public int ListenerOf(string listener) => _listeners.Of(listener, Version);
+
+    /// <summary>Number of a listener's backend, from 1: its connections, and what is known of it, hang on it.</summary>
+    /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
+    public int BackendOf(string backend) => _backends.Of(backend, Version);
+
+    /// <summary>Number of a backend that has one; 0 = it has none.</summary>
+    public int KnownBackend(string backend) => _backends.Known(backend);
+
+    /// <summary>Version of the snapshot in which a backend appeared.</summary>
+    public uint BackendSince(string backend) => _backends.SinceOf(backend);
+
     /// <summary>Notes the rules of a group as they are now.</summary>
     /// <param name="group">The group; it has a number.</param>
     /// <param name="rules">Its rules, or whatever is equal as long as they are the same.</param>
@@ -134,6 +154,11 @@ public sealed class NumberDirectory
         _rules.Remove(group);
         return _groups.Release(group);
     }
+
+    /// <summary>Lets the next new backend have the number of one that is gone. The caller knows that it has no connections left.
+    /// </summary>
+    /// <returns>False when the backend has no number.</returns>
+    public bool ReleaseBackend(string backend) => _backends.Release(backend);
 
     /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
     private readonly record struct Holder(int Number, uint Since, uint LastIn);

@@ -75,6 +75,7 @@ public sealed unsafe class SnapshotCompiler
             Vpcs = vpcs,
             SecurityGroups = groups.Build(),
             NetworkAcls = _acls.Build(),
+            Balancers = BalancerCompiler.Compile(_config, _numbers, subnet => _subnets[_subnetNumbers[subnet]].Vpc),
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
             GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
@@ -218,6 +219,8 @@ public sealed unsafe class SnapshotCompiler
             };
         }
 
+        // To know a packet's connection there takes more than its own addresses.
+        HashSet<ushort> slowVpcs = [.. _config.LoadBalancers.Select(b => _subnets[_subnetNumbers[b.Subnet]].Vpc)];
         int next6 = 0;
         for (int i = 0; i < _config.Enis.Count; i++)
         {
@@ -230,7 +233,8 @@ public sealed unsafe class SnapshotCompiler
             eni->Subnet = (ushort)subnet;
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
-                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit);
+                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) |
+                (slowVpcs.Contains(_subnets[subnet].Vpc) ? EniFlags.KeyedSlowly : EniFlags.None);
             eni->Since = _numbers.PortSince(config.Name);
             (eni->EgressRules, eni->IngressRules) = sets[i];
             eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
@@ -272,6 +276,13 @@ public sealed unsafe class SnapshotCompiler
         (long outbound, long inbound) = RatesOf(config);
         eip->IsOutCapped = outbound > 0;
         eip->IsInCapped = inbound > 0;
+        eip->Balancer = BalancerCompiler.NumberOf(_config, config.LoadBalancer);
+        if (eip->Balancer != 0)
+        {
+            LoadBalancerConfig balancer = _config.LoadBalancers[eip->Balancer - 1];
+            eip->Vpc = _subnets[_subnetNumbers[balancer.Subnet]].Vpc;
+        }
+
         if (config.Eni == null)
         {
             return;

@@ -67,6 +67,7 @@ public static partial class ConfigReader
             Instances = ReadAll(map, "instances", n => ReadInstance(n, errors)),
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
+            LoadBalancers = ReadAll(map, "loadBalancers", n => ReadLoadBalancer(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
         };

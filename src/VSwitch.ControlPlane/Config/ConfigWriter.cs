@@ -52,6 +52,7 @@ public static partial class ConfigWriter
             document.Entries("instances", config.Instances, WriteInstance);
             document.Entries("enis", config.Enis, WriteEni);
             document.Entries("elasticIps", config.ElasticIps, WriteElasticIp);
+            document.List("loadBalancers", config.LoadBalancers, WriteLoadBalancer);
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
             document.Json.WriteEndObject();

@@ -35,6 +35,9 @@ public sealed record SwitchConfig
     /// <summary>Elastic IPs.</summary>
     public IReadOnlyList<ElasticIpConfig> ElasticIps { get; init; } = [];
 
+    /// <summary>Load balancers.</summary>
+    public IReadOnlyList<LoadBalancerConfig> LoadBalancers { get; init; } = [];
+
     /// <summary>Records of traffic (AWS VPC flow logs, IPFIX).</summary>
     public IReadOnlyList<FlowLogConfig> FlowLogs { get; init; } = [];
 

@@ -99,6 +99,11 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("bandwidthIn", e => Rate(e.BandwidthInBitsPerSecond)),
         new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))));
 
+    public static readonly Shape<LoadBalancerConfig> LoadBalancer = new(
+        "load-balancer", b => b.Name,
+        new ValueField<LoadBalancerConfig>("subnet", b => b.Subnet),
+        new ValueField<LoadBalancerConfig>("address", b => b.Address.ToString()));
+
     public static readonly Shape<FlowLogConfig> FlowLog = new(
         "flow-log", l => l.Name,
         new ValueField<FlowLogConfig>("eni", l => l.Eni),
@@ -117,6 +122,20 @@ internal static class Shapes
         new ValueField<MirrorConfig>("filter", m => m.Filter),
         new ValueField<MirrorConfig>("to.port", m => m.ToPort),
         new ValueField<MirrorConfig>("to.file", m => m.ToFile));
+
+    /// <summary>The listeners of a load balancer; what makes one the same is its protocol and port.</summary>
+    public static Shape<ListenerConfig> ListenerOf(string balancer) => new(
+        "listener", l => $"{balancer}/{ConfigText.Protocol(l.Protocol)}-{l.Port}",
+        [
+            new ValueField<ListenerConfig>("name", l => l.Name),
+            new ValueField<ListenerConfig>("algorithm", l => ConfigText.Algorithm(l.Algorithm), ConfigText.Algorithm(default)),
+            new ValueField<ListenerConfig>("stickiness", l => l.Stickiness is TimeSpan time ? ConfigText.Duration(time) : null),
+            new ValueField<ListenerConfig>("drain", l => ConfigText.Duration(l.Drain), ConfigText.Duration(new ListenerConfig().Drain)),
+            .. HealthCheck<ListenerConfig>(l => l.HealthCheck),
+            new ListField<ListenerConfig, (string Place, int Port, int Weight, bool Draining)>(
+                "backends", l => [.. l.Backends.Select(b => (b.Place, b.Port, b.Weight, b.Draining))],
+                b => $"{b.Place}:{b.Port} weight {b.Weight}{(b.Draining ? " draining" : "")}", orderOf: _ => ""),
+        ]);
 
     /// <summary>"tcp 443 from 0.0.0.0/0", with the remark behind it.</summary>
     private static string Rule(RuleConfig rule, bool isEgress) =>

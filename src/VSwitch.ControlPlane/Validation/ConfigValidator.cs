@@ -47,6 +47,7 @@ internal sealed partial class ConfigValidator
         ValidateInstances();
         ValidateInternet();
         ValidateElasticIps();
+        ValidateLoadBalancers();
         ValidateDevices();
         ValidateFlowLogs();
         ValidateMirrors();
@@ -65,6 +66,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.NetworkAcls, a => a.Name, a => a.Position, "network ACL", _acls, a => a);
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
+        Collect(_config.LoadBalancers, b => b.Name, b => b.Position, "load balancer", _balancers, b => b);
         Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
         foreach (PrefixListConfig list in _config.PrefixLists)

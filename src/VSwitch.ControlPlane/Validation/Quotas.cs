@@ -35,6 +35,15 @@ public static class Quotas
         _ => 8,
     };
 
+    /// <summary>Load balancers of a VPC: JD Cloud's 5 of an account and region, of which a switch may serve many.</summary>
+    public const int LoadBalancersPerVpc = 5;
+
+    /// <summary>Listeners of a load balancer.</summary>
+    public const int ListenersPerLoadBalancer = 20;
+
+    /// <summary>Backends of a listener: instances of a server group.</summary>
+    public const int BackendsPerListener = 100;
+
     /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
     public const int Mirrors = 16;
 }

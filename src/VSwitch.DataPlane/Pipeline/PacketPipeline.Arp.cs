@@ -89,6 +89,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return _snapshot.GatewayMac;
         }
 
+        if ((eni->Flags & EniFlags.KeyedSlowly) != 0 && _snapshot.Subnets[eni->Subnet].Contains(target) &&
+            _snapshot.Balancers.Find(eni->Vpc, target) != 0)
+        {
+            // A load balancer has no MAC: what is for it comes to the router.
+            return _snapshot.GatewayMac;
+        }
+
         int peer = _snapshot.PortOf(eni->Vpc, target);
         return peer == 0 || peer == port || _snapshot.Enis[peer].Subnet != eni->Subnet ? 0 : _snapshot.Enis[peer].Mac;
     }

@@ -133,6 +133,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void KeyOther4(PacketBuffer* p, Eni* eni, int port)
     {
         uint ports = Ports(p, out byte kind);
+        if ((eni->Flags & EniFlags.KeyedSlowly) != 0 && TryKeyForBalancer(p, ports))
+        {
+            return;
+        }
+
         Key4(p, eni, port, ports, kind);
         if ((p->Flags & (PacketFlags.IcmpError | PacketFlags.Fragment)) == PacketFlags.IcmpError)
         {
@@ -157,8 +162,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             addresses = (uint)addresses | ((ulong)eip->Private << 32);
             if (space == 0)
             {
-                // Not a bound EIP: it belongs to no connection, and Admit says why.
-                p->Flags |= PacketFlags.NoKey;
+                KeyPublic(p, ports, kind);
+                return;
             }
         }
         else if (Ip4Family.EipOf(_snapshot, destination) != 0 && (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac)
@@ -178,6 +183,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         p->KeyLow = addresses;
         p->KeyHigh = high;
         p->Hash = FlowKey.Hash(addresses, high, _secretLow, _secretHigh);
+    }
+
+    /// <summary>To an address that maps to no private one: a load balancer's EIP, or one that belongs to no connection, and Admit says
+    /// why.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void KeyPublic(PacketBuffer* p, uint ports, byte kind)
+    {
+        if (BalancerOf(p, Ip4Family.Destination(p)) == 0 || !TryKeyForBalancer(p, ports))
+        {
+            p->Flags |= PacketFlags.NoKey;
+            SetKey4(p, Ip4Family.Source(p), ports, space: 0, kind);
+        }
+    }
+
+    private void SetKey4(PacketBuffer* p, ulong addresses, uint ports, int space, byte kind)
+    {
+        uint swapped = FlowKey.Sort(ref addresses, ref ports);
+        p->Flags |= (PacketFlags)(swapped * (uint)PacketFlags.Swapped);
+        p->KeyLow = addresses;
+        p->KeyHigh = ports | FlowKey.Space(space, p->Protocol, kind);
+        p->Hash = FlowKey.Hash(addresses, p->KeyHigh, _secretLow, _secretHigh);
     }
 
     private void Key6(PacketBuffer* p, Eni* eni)

@@ -22,6 +22,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public TAddress Destination;
         public byte Protocol;
         public ushort Selector;
+
+        /// <summary>Destination as the opener sends it, which its own rules see: not <see cref="Destination"/> where a load balancer is
+        /// between.</summary>
+        public TAddress Sent;
+
+        /// <summary><see cref="Selector"/> of what the opener sends.</summary>
+        public ushort SentSelector;
+
+        /// <summary>The backend of a load balancer's client, and the listener that the client knows it by.</summary>
+        public PortMapping Balanced;
+
+        /// <summary>The opener's port of the key, raw.</summary>
+        public ushort SourcePort;
         public bool IsHairpin;
         public bool IsRouted;
         public byte Ttl;
@@ -63,6 +76,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public int EgressRule;
         public int IngressRule;
         public ulong NextMac;
+
+        /// <summary>The connection's backend takes nothing more from its listener: the client may be given another one.</summary>
+        public bool IsBackendGone;
 
         /// <summary>A network ACL denies the opener's direction.</summary>
         public bool IsForwardDenied;
@@ -134,7 +150,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + opening.Port;
         bool isKept = opening.KeptEgressRule != SecurityGroupTable.NoRule;
         decision.EgressRule = isKept ? opening.KeptEgressRule : TFamily.Match(
-            _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Destination, opening.Selector);
+            _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Sent, opening.SentSelector);
         if (_tracer.IsEnabled)
         {
             TraceRule(PipelineStage.SecurityGroupEgress, opening.Port, decision.EgressRule, isKept);
@@ -146,13 +162,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
-            true, opening.Port, opening.Destination, opening.Protocol, opening.Selector, ""))
+            true, opening.Port, opening.Sent, opening.Protocol, opening.SentSelector, ""))
         {
             return DropReason.NetworkAcl;
         }
 
-        return opening.IsRouted
-            ? DecideRoute<TAddress, TFamily>(opening, ref decision) : DecidePeer<TAddress, TFamily>(opening, ref decision);
+        return opening.Balanced.IsThere ? DecideBalanced<TAddress, TFamily>(opening, ref decision)
+            : opening.IsRouted ? DecideRoute<TAddress, TFamily>(opening, ref decision)
+            : DecidePeer<TAddress, TFamily>(opening, ref decision);
     }
 
     /// <summary>Within a subnet the MAC says who receives it.</summary>
@@ -236,6 +253,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        if (opening.Balanced.IsThere)
+        {
+            return DecideBalanced<TAddress, TFamily>(opening, ref decision);
+        }
+
         decision.OutPort = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
         if (typeof(TAddress) == typeof(uint))
         {
@@ -250,7 +272,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.NoRoute;
         }
 
-        return CheckOutsideSource<TAddress, TFamily>(decision.OutPort, opening.Source);
+        return CheckOutsideSource<TAddress, TFamily>(_snapshot.Enis[decision.OutPort].Vpc, opening.Source);
     }
 
     private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, bool isAsked, ref Decision decision)

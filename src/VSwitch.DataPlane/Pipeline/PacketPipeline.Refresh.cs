@@ -73,7 +73,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool isUnresolved = reason == DropReason.NeighborUnresolved;
         if (reason != DropReason.None && !isUnresolved)
         {
-            isGone = reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward);
+            isGone = (decision.IsBackendGone && !isReply) ||
+                (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward));
             _connections.Remove(entry);
             return isGone ? DropReason.None : reason;
         }
@@ -315,6 +316,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptIngressRule = keepsIngress ? detail->IngressRule : SecurityGroupTable.NoRule,
             KeptReceiver = forward.OutPort,
         };
+        (opening.Sent, opening.SentSelector) = (opening.Destination, opening.Selector);
+        opening.SourcePort = (ushort)(openerSwapped ? entry->KeyHigh >> 16 : entry->KeyHigh);
+        if (forward.Translates == FlowAction.TranslatesPorts && _balancing != null)
+        {
+            NoteBalanced(ref opening, entry, forward);
+        }
+
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, entry->KeyHigh, openerSwapped);
         return opening;
     }

@@ -39,9 +39,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.MartianAddress;
         }
 
-        return p->InPort == 0
+        DropReason reason = p->InPort == 0
             ? CheckFromInternet<TAddress, TFamily>(source, destination, out isLocal)
             : CheckFromEni<TAddress, TFamily>(p->InPort, target, source, destination, out isRouted, out isLocal);
+        bool isBalanced = typeof(TAddress) == typeof(uint) && reason == DropReason.None && !isLocal &&
+            BalancerOf(p, Ip4Family.Destination(p)) != 0;
+        return isBalanced ? CheckForBalancer(p, out isLocal) : reason;
     }
 
     private DropReason CheckFromEni<TAddress, TFamily>(
@@ -92,25 +95,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.None;
         }
 
-        int target;
+        int vpc;
         if (typeof(TAddress) == typeof(uint))
         {
-            target = _snapshot.Eips[TFamily.EipOf(_snapshot, destination)].Port;
-            if (target == 0)
+            Eip* eip = _snapshot.Eips + TFamily.EipOf(_snapshot, destination);
+            vpc = eip->Vpc;
+            if (!eip->IsBound)
             {
                 return DropReason.EipUnbound;
             }
         }
         else
         {
-            target = PublicPortOf(Unsafe.As<TAddress, RawIp6>(ref destination));
+            int target = PublicPortOf(Unsafe.As<TAddress, RawIp6>(ref destination));
+            vpc = _snapshot.Enis[target].Vpc;
             if (target == 0 || !IsReachable<TAddress, TFamily>(target, source))
             {
                 return DropReason.NoRoute;
             }
         }
 
-        return CheckOutsideSource<TAddress, TFamily>(target, source);
+        return CheckOutsideSource<TAddress, TFamily>(vpc, source);
     }
 
     /// <summary>True when the ENI's route table sends the outside address to the internet side.</summary>
@@ -123,11 +128,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>An inside address cannot come from outside (order of checks, 3, from the internet, 3).</summary>
-    private DropReason CheckOutsideSource<TAddress, TFamily>(int target, TAddress source)
+    private DropReason CheckOutsideSource<TAddress, TFamily>(int vpcNumber, TAddress source)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        Vpc vpc = _snapshot.Vpcs[_snapshot.Enis[target].Vpc];
+        Vpc vpc = _snapshot.Vpcs[vpcNumber];
         bool isInside = TFamily.Contains(vpc, source) || TFamily.EipOf(_snapshot, source) != 0 ||
             TFamily.IsOwn(_internet, source);
         return isInside ? DropReason.SpoofedIp : DropReason.None;

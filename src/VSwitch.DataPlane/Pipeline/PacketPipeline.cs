@@ -112,6 +112,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
             TakeConfiguration();
         }
 
+        if (_isSnapshotNew || _balancing != null)
+        {
+            BeginBalancing(nowMs);
+        }
+
         _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
         _connections.Advance(_nowMs, maxExpiries);
     }
@@ -200,6 +205,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         if (_shared.Snapshot != _snapshot)
         {
             _snapshot = _shared.Snapshot;
+            _isSnapshotNew = true;
             UseSnapshot();
         }
     }

@@ -35,7 +35,7 @@ public sealed unsafe class EipMap : IDisposable
         /// <summary>Index into <see cref="ForwardingSnapshot.Eips"/>; 0 = no such EIP.</summary>
         public int Number;
 
-        /// <summary>VPC index; 0 when unbound.</summary>
+        /// <summary>VPC index; 0 when it maps to no private address.</summary>
         public ushort Vpc;
     }
 
@@ -48,7 +48,7 @@ public sealed unsafe class EipMap : IDisposable
         Slot* slot = Find(eip.Address);
         if (slot->Number == 0)
         {
-            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = eip.Vpc };
+            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = eip.Private == 0 ? (ushort)0 : eip.Vpc };
             Count++;
         }
     }

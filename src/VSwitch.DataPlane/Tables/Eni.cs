@@ -99,6 +99,9 @@ public struct Eip
     /// <summary>VPC index; 0 when unbound.</summary>
     public ushort Vpc;
 
+    /// <summary>Number of the load balancer that it brings connections to; 0 = none.</summary>
+    public ushort Balancer;
+
     /// <summary>Its number over reconfigurations, from 1: what it counted and its level of bandwidth stay with it.</summary>
     public int Number;
 
@@ -117,8 +120,8 @@ public struct Eip
     /// <summary>Meter, and bucket among the shared token buckets, of what it receives.</summary>
     public readonly int InMeter => InMeterOf(Number);
 
-    /// <summary>True when it maps to a private address.</summary>
-    public readonly bool IsBound => Port != 0;
+    /// <summary>True when something is reached by it: a private address, or a load balancer.</summary>
+    public readonly bool IsBound => Port != 0 || Balancer != 0;
 
     /// <summary>Meter of what the EIP with that number sends.</summary>
     public static int OutMeterOf(int number) => 2 * number;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
@@ -107,6 +108,9 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Compiled network ACLs.</summary>
     public NetworkAclTable NetworkAcls { get; init; } = NetworkAclTable.Empty;
+
+    /// <summary>Load balancers.</summary>
+    public BalancerTable Balancers { get; init; } = BalancerTable.Empty;
 
     /// <summary>The public side; without an <c>internet</c> section one with no address and no route.</summary>
     public required InternetSide Internet { get; init; }

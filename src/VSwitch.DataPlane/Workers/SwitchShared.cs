@@ -1,3 +1,4 @@
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
@@ -15,6 +16,7 @@ public sealed class SwitchShared : IDisposable
     private IPacketDevice?[] _devices;
     private uint _generation = 1;
     private WatchSet? _watch;
+    private BalancerState? _balancing;
 
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
@@ -30,6 +32,7 @@ public sealed class SwitchShared : IDisposable
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
         ApplyRates(snapshot);
+        MakeRoomFor(snapshot);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
@@ -75,6 +78,9 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Neighbours on the internet side.</summary>
     public NeighborTable Neighbors { get; } = new();
 
+    /// <summary>What load balancers keep; null while there never was one.</summary>
+    public BalancerState? Balancing => Volatile.Read(ref _balancing);
+
     /// <summary>Key of the connection tables' hash.</summary>
     public (ulong Low, ulong High) Secret { get; }
 
@@ -83,6 +89,7 @@ public sealed class SwitchShared : IDisposable
     public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
     {
         ApplyRates(snapshot);
+        MakeRoomFor(snapshot);
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
@@ -101,6 +108,8 @@ public sealed class SwitchShared : IDisposable
         uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
         var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
         Neighbors.CopyTo(fork.Neighbors, nowMs);
+        fork._balancing = Balancing?.Fork(connections);
+        fork.MakeRoomFor(snapshot);
         return fork;
     }
 
@@ -114,6 +123,16 @@ public sealed class SwitchShared : IDisposable
         Neighbors.Dispose();
         Held.Dispose();
         Errors.Dispose();
+        _balancing?.Dispose();
+    }
+
+    /// <summary>The control thread only, before the snapshot is seen.</summary>
+    private void MakeRoomFor(ForwardingSnapshot snapshot)
+    {
+        if (_balancing == null && !snapshot.Balancers.IsEmpty)
+        {
+            Volatile.Write(ref _balancing, new BalancerState(Budget.Capacity, Secret));
+        }
     }
 
     private void ApplyRates(ForwardingSnapshot snapshot)
