@@ -1,4 +1,5 @@
 using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Probes;
 
 namespace VSwitch.ControlPlane.Compile;
 
@@ -18,6 +19,7 @@ public sealed class NumberDirectory
     private readonly NumberSpace _vpcs;
     private readonly NumberSpace _eips;
     private readonly NumberSpace _groups;
+    private readonly NumberSpace _probes;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
 
     /// <summary>Makes an empty one.</summary>
@@ -27,6 +29,7 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
         _eips = new NumberSpace("EIPs", 1, MostEips);
         _groups = new NumberSpace("security groups", 1, MostGroups);
+        _probes = new NumberSpace("health checks", 1, ProbeTable.Capacity - 1);
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
     }
@@ -37,6 +40,7 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace(other._vpcs);
         _eips = new NumberSpace(other._eips);
         _groups = new NumberSpace(other._groups);
+        _probes = new NumberSpace(other._probes);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
         Version = other.Version;
@@ -86,6 +90,19 @@ public sealed class NumberDirectory
     /// <summary>Version of the snapshot in which a group appeared.</summary>
     public uint GroupSince(string group) => _groups.SinceOf(group);
 
+    /// <summary>Number of a health check, from 1: what is known of its target hangs on it.</summary>
+    /// <exception cref="InvalidOperationException">All 16383 are taken.</exception>
+    public int ProbeOf(string probe) => _probes.Of(probe, Version);
+
+    /// <summary>Number of a health check that has one; 0 = it has none.</summary>
+    public int KnownProbe(string probe) => _probes.Known(probe);
+
+    /// <summary>Highest number of a health check given, plus one.</summary>
+    public int ProbeCount => _probes.End;
+
+    /// <summary>Version of the snapshot in which a health check appeared.</summary>
+    public uint ProbeSince(string probe) => _probes.SinceOf(probe);
+
     /// <summary>Notes the rules of a group as they are now.</summary>
     /// <param name="group">The group; it has a number.</param>
     /// <param name="rules">Its rules, or whatever is equal as long as they are the same.</param>
@@ -134,6 +151,10 @@ public sealed class NumberDirectory
         _rules.Remove(group);
         return _groups.Release(group);
     }
+
+    /// <summary>Lets the next new health check have the number of one that is gone.</summary>
+    /// <returns>False when the health check has no number.</returns>
+    public bool ReleaseProbe(string probe) => _probes.Release(probe);
 
     /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
     private readonly record struct Holder(int Number, uint Since, uint LastIn);

@@ -35,6 +35,9 @@ public static class Quotas
         _ => 8,
     };
 
+    /// <summary>Places where an EIP may drift.</summary>
+    public const int StandbysPerEip = 8;
+
     /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
     public const int Mirrors = 16;
 }

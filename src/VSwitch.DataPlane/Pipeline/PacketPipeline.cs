@@ -107,7 +107,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _nowNs = nowNs;
         _nowMs = (uint)nowMs;
         TakeConfiguration();
-        if (_shared.Neighbors.NextDueMs <= nowMs && AgeNeighbors(nowMs))
+        if (_shared.Alarm.NextDueMs <= nowMs && DoDue(nowMs))
         {
             TakeConfiguration();
         }

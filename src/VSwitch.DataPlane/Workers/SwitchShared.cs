@@ -1,6 +1,7 @@
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Watching;
@@ -29,11 +30,14 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
         ApplyRates(snapshot);
+        RefreshProbes(before: null, snapshot);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
-    /// bandwidth is used up by questions.</summary>
+    /// bandwidth is used up by questions, and no health checks of its own.</summary>
     private SwitchShared(ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation)
     {
         _snapshot = snapshot;
@@ -42,6 +46,8 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -73,7 +79,13 @@ public sealed class SwitchShared : IDisposable
     public ErrorLimiter Errors { get; } = new();
 
     /// <summary>Neighbours on the internet side.</summary>
-    public NeighborTable Neighbors { get; } = new();
+    public NeighborTable Neighbors { get; }
+
+    /// <summary>Health checks.</summary>
+    public ProbeTable Probes { get; }
+
+    /// <summary>When something of these is due.</summary>
+    public Alarm Alarm { get; } = new();
 
     /// <summary>Key of the connection tables' hash.</summary>
     public (ulong Low, ulong High) Secret { get; }
@@ -83,9 +95,11 @@ public sealed class SwitchShared : IDisposable
     public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
     {
         ApplyRates(snapshot);
+        ForwardingSnapshot before = Snapshot;
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
+        RefreshProbes(before, snapshot);
     }
 
     /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,
@@ -112,8 +126,18 @@ public sealed class SwitchShared : IDisposable
     {
         Buckets.Dispose();
         Neighbors.Dispose();
+        Probes.Dispose();
         Held.Dispose();
         Errors.Dispose();
+    }
+
+    /// <summary>After the snapshot is in force: a worker that hears of it takes the checks from there.</summary>
+    private void RefreshProbes(ForwardingSnapshot? before, ForwardingSnapshot snapshot)
+    {
+        if (snapshot.Probes.Length > 0 || before?.Probes.Length > 0)
+        {
+            Probes.Refresh();
+        }
     }
 
     private void ApplyRates(ForwardingSnapshot snapshot)
