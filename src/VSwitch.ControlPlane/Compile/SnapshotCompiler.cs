@@ -2,6 +2,7 @@ using System.Diagnostics;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
@@ -58,6 +59,7 @@ public sealed unsafe class SnapshotCompiler
             hostNames[_numbers.PortOf(eni.Name)] = DhcpCompiler.HostNameOf(eni);
         }
 
+        ProbeTarget[] probes = ProbeCompiler.Compile(_config, _numbers);
         var snapshot = new ForwardingSnapshot(
             _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
         {
@@ -81,6 +83,8 @@ public sealed unsafe class SnapshotCompiler
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
             Timeouts = CompileTimeouts(_config.Switch.Timeouts),
             BucketRates = CompileRates(),
+            Probes = probes,
+            ArpProbes = ProbeCompiler.ArpMapOf(probes),
         };
         FillPorts(snapshot, sets);
         FillEips(snapshot);

@@ -373,8 +373,9 @@ public enum BillingType
     Monthly,
 }
 
-/// <summary>An elastic IP. Bound when <see cref="Eni"/> is given.</summary>
-public sealed record ElasticIpConfig
+/// <summary>An elastic IP. Associated when one of <see cref="Eni"/>, <see cref="NatGateway"/> and <see cref="LoadBalancer"/> is given.
+/// </summary>
+public sealed partial record ElasticIpConfig
 {
     /// <summary>Its name.</summary>
     public required string Name { get; init; }

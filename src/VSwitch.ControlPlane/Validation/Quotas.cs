@@ -44,6 +44,9 @@ public static class Quotas
     /// <summary>Backends of a listener: instances of a server group.</summary>
     public const int BackendsPerListener = 100;
 
+    /// <summary>Places where an EIP may drift.</summary>
+    public const int StandbysPerEip = 8;
+
     /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
     public const int Mirrors = 16;
 }

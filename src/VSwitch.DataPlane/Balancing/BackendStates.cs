@@ -29,7 +29,6 @@ public sealed unsafe class BackendStates : IDisposable
         /// <summary>Its standing in the turn (smooth weighted round robin); the listener's lock guards it.</summary>
         public long Turn;
         public uint Since;
-        public int IsUnhealthy;
     }
 
     /// <summary>Live connections.</summary>
@@ -43,12 +42,6 @@ public sealed unsafe class BackendStates : IDisposable
 
     /// <summary>True when its connections may go on.</summary>
     public bool KeepsConnections(int number, long nowMs) => DrainEndMsOf(number) is var end && (end == 0 || nowMs < end);
-
-    /// <summary>False when its health checks failed.</summary>
-    public bool IsHealthy(int number) => Volatile.Read(ref _states[number].IsUnhealthy) == 0;
-
-    /// <summary>Notes what the health checks say.</summary>
-    public void SetHealthy(int number, bool isHealthy) => Volatile.Write(ref _states[number].IsUnhealthy, isHealthy ? 0 : 1);
 
     internal ref long TurnOf(int number) => ref _states[number].Turn;
 

@@ -1,4 +1,6 @@
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.DataPlane.Balancing;
 
@@ -16,7 +18,9 @@ public sealed class BalancerState : IDisposable
 
     private readonly int[] _locks = new int[LockCount];
     private readonly (ulong Low, ulong High) _secret;
-    private long _nextDrainEndMs = long.MaxValue;
+    private readonly ProbeTable _probes;
+    private readonly Alarm _due = new();
+    private readonly Alarm _alarm;
     private BalancerTable _table = BalancerTable.Empty;
     private uint _takenUp;
     private int _end = 1;
@@ -24,23 +28,29 @@ public sealed class BalancerState : IDisposable
     /// <summary>Makes the state.</summary>
     /// <param name="capacity">Connections that the switch takes.</param>
     /// <param name="secret">Key of the sessions' hash.</param>
-    public BalancerState(int capacity, (ulong Low, ulong High) secret)
+    /// <param name="probes">Says which backends are healthy.</param>
+    /// <param name="alarm">Is brought forward with <see cref="NextDrainEndMs"/>.</param>
+    public BalancerState(int capacity, (ulong Low, ulong High) secret, ProbeTable probes, Alarm alarm)
     {
         _secret = secret;
+        _probes = probes;
+        _alarm = alarm;
         Backends = new BackendStates();
         Sessions = new BalancerSessions(capacity, secret, Backends);
     }
 
-    private BalancerState(BalancerState live, int capacity)
+    private BalancerState(BalancerState live, int capacity, Alarm alarm)
     {
         _secret = live._secret;
+        _probes = live._probes;
+        _alarm = alarm;
         Backends = new BackendStates();
         _end = Volatile.Read(ref live._end);
         live.Backends.CopyTo(Backends, _end);
         Sessions = new BalancerSessions(capacity, _secret, Backends, live.Sessions);
         _table = Volatile.Read(ref live._table);
         _takenUp = Volatile.Read(ref live._takenUp);
-        _nextDrainEndMs = live.NextDrainEndMs;
+        BringForward(live.NextDrainEndMs);
     }
 
     /// <summary>Who goes where.</summary>
@@ -50,12 +60,13 @@ public sealed class BalancerState : IDisposable
     public BackendStates Backends { get; }
 
     /// <summary>When the next draining ends, milliseconds; <see cref="long.MaxValue"/> when none does.</summary>
-    public long NextDrainEndMs => Volatile.Read(ref _nextDrainEndMs);
+    public long NextDrainEndMs => _due.NextDueMs;
 
     /// <summary>A state of its own for a dry run: it knows the sessions of this one, and whatever happens to it is not seen here.
     /// </summary>
     /// <param name="capacity">Connections that it takes.</param>
-    public BalancerState Fork(int capacity) => new(this, capacity);
+    /// <param name="alarm">The dry run's own.</param>
+    public BalancerState Fork(int capacity, Alarm alarm) => new(this, capacity, alarm);
 
     /// <summary>Takes up which backends a snapshot has: the draining of those that it does not let serve begins. The first worker that
     /// sees the snapshot does it, at its burst's time.</summary>
@@ -98,15 +109,15 @@ public sealed class BalancerState : IDisposable
 
     /// <summary>Notes that drainings have ended; their connections are to be looked at again.</summary>
     /// <param name="nowMs">The time, milliseconds.</param>
-    /// <returns>False when none has, or another worker noted it.</returns>
+    /// <returns>False when none has.</returns>
     public bool EndDrains(long nowMs)
     {
-        long due = NextDrainEndMs;
-        if (due > nowMs || Interlocked.CompareExchange(ref _nextDrainEndMs, long.MaxValue, due) != due)
+        if (NextDrainEndMs > nowMs)
         {
             return false;
         }
 
+        _due.Clear();
         for (int number = 1; number < Volatile.Read(ref _end); number++)
         {
             long endMs = Backends.DrainEndMsOf(number);
@@ -162,7 +173,10 @@ public sealed class BalancerState : IDisposable
     }
 
     /// <summary>True when a backend may be given a new connection.</summary>
-    public bool TakesNew(in Backend backend) => !backend.IsDraining && backend.Weight > 0 && Backends.IsHealthy(backend.Number);
+    public bool TakesNew(in Backend backend) => !backend.IsDraining && backend.Weight > 0 && IsHealthy(backend);
+
+    /// <summary>False when its health checks failed; one that was not checked yet counts as healthy.</summary>
+    public bool IsHealthy(in Backend backend) => backend.Probe == 0 || _probes.HealthOf(backend.Probe) != ProbeHealth.Unhealthy;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -277,17 +291,8 @@ public sealed class BalancerState : IDisposable
 
     private void BringForward(long endMs)
     {
-        long next = NextDrainEndMs;
-        while (endMs < next)
-        {
-            long seen = Interlocked.CompareExchange(ref _nextDrainEndMs, endMs, next);
-            if (seen == next)
-            {
-                return;
-            }
-
-            next = seen;
-        }
+        _due.BringForward(endMs);
+        _alarm.BringForward(endMs);
     }
 }
 

@@ -55,6 +55,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             answer = MacFor(p->InPort, target);
         }
 
+        if (operation == ArpReply && _snapshot.ArpProbes != null)
+        {
+            NoteArpAnswer(p->InPort, sender);
+        }
+
         if (answer == 0)
         {
             Consume(p);

@@ -19,22 +19,27 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private BalancerState? _balancing;
     private bool _isSnapshotNew = true;
 
-    /// <summary>What is due for load balancers at a burst's edge: a new snapshot's backends, and the end of a draining.</summary>
-    private void BeginBalancing(long nowMs)
+    /// <summary>Takes up a new snapshot's backends.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TakeUpBackends(long nowMs)
     {
+        _isSnapshotNew = false;
         _balancing = _shared.Balancing;
         _connections.Sessions = _balancing?.Sessions;
-        if (_isSnapshotNew)
-        {
-            _isSnapshotNew = false;
-            _balancing?.TakeUp(_snapshot, nowMs);
-        }
+        _balancing?.TakeUp(_snapshot, nowMs);
+    }
 
-        if (_balancing != null && _balancing.NextDrainEndMs <= nowMs && _balancing.EndDrains(nowMs))
+    /// <summary>Has the connections of backends whose draining ended looked at again.</summary>
+    /// <returns>True when the actions in force may have changed.</returns>
+    private bool EndDrains(long nowMs)
+    {
+        bool isAny = _shared.Balancing is BalancerState balancing && balancing.EndDrains(nowMs);
+        if (isAny)
         {
             _shared.MakeActionsStale();
-            TakeConfiguration();
         }
+
+        return isAny;
     }
 
     /// <summary>The load balancer that a packet is for, 0 = none.</summary>

@@ -107,14 +107,14 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _nowNs = nowNs;
         _nowMs = (uint)nowMs;
         TakeConfiguration();
-        if (_shared.Neighbors.NextDueMs <= nowMs && AgeNeighbors(nowMs))
+        if (_shared.Alarm.NextDueMs <= nowMs && DoDue(nowMs))
         {
             TakeConfiguration();
         }
 
-        if (_isSnapshotNew || _balancing != null)
+        if (_isSnapshotNew)
         {
-            BeginBalancing(nowMs);
+            TakeUpBackends(nowMs);
         }
 
         _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];

@@ -5,6 +5,7 @@ using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 
 namespace VSwitch.DataPlane.Tables;
@@ -126,6 +127,15 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Rates of the token buckets of all <see cref="Eips"/>, both ways; 0 = no cap.</summary>
     public required BucketRate[] BucketRates { get; init; }
+
+    /// <summary>Health checks by number; empty when there is none, else index 0 and holes have no port.</summary>
+    public ProbeTarget[] Probes { get; init; } = [];
+
+    /// <summary><see cref="ProbeKey"/> to the number of the first ARP check of that address.</summary>
+    public NativeMap? ArpProbes { get; init; }
+
+    /// <summary>Key of an address behind a port (raw address).</summary>
+    public static ulong ProbeKey(int port, uint raw) => ((ulong)(uint)port << 32) | raw;
 
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>

@@ -2,6 +2,7 @@ using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Watching;
@@ -31,12 +32,15 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(bucketCapacity);
         Secret = secret;
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
         ApplyRates(snapshot);
         MakeRoomFor(snapshot);
+        RefreshProbes(before: null, snapshot);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
-    /// bandwidth is used up by questions.</summary>
+    /// bandwidth is used up by questions, and no health checks of its own.</summary>
     private SwitchShared(ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation)
     {
         _snapshot = snapshot;
@@ -45,6 +49,8 @@ public sealed class SwitchShared : IDisposable
         Budget = budget;
         Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -76,7 +82,13 @@ public sealed class SwitchShared : IDisposable
     public ErrorLimiter Errors { get; } = new();
 
     /// <summary>Neighbours on the internet side.</summary>
-    public NeighborTable Neighbors { get; } = new();
+    public NeighborTable Neighbors { get; }
+
+    /// <summary>Health checks.</summary>
+    public ProbeTable Probes { get; }
+
+    /// <summary>When something of these is due.</summary>
+    public Alarm Alarm { get; } = new();
 
     /// <summary>What load balancers keep; null while there never was one.</summary>
     public BalancerState? Balancing => Volatile.Read(ref _balancing);
@@ -90,9 +102,11 @@ public sealed class SwitchShared : IDisposable
     {
         ApplyRates(snapshot);
         MakeRoomFor(snapshot);
+        ForwardingSnapshot before = Snapshot;
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
+        RefreshProbes(before, snapshot);
     }
 
     /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,
@@ -108,7 +122,7 @@ public sealed class SwitchShared : IDisposable
         uint generation = Generation + (ReferenceEquals(snapshot, Snapshot) ? 0 : 1u << 30);
         var fork = new SwitchShared(snapshot, devices, new FlowBudget(connections, leaseSize: 1, isExact: true), Secret, generation);
         Neighbors.CopyTo(fork.Neighbors, nowMs);
-        fork._balancing = Balancing?.Fork(connections);
+        fork._balancing = Balancing?.Fork(connections, fork.Alarm);
         fork.MakeRoomFor(snapshot);
         return fork;
     }
@@ -121,6 +135,7 @@ public sealed class SwitchShared : IDisposable
     {
         Buckets.Dispose();
         Neighbors.Dispose();
+        Probes.Dispose();
         Held.Dispose();
         Errors.Dispose();
         _balancing?.Dispose();
@@ -131,7 +146,16 @@ public sealed class SwitchShared : IDisposable
     {
         if (_balancing == null && !snapshot.Balancers.IsEmpty)
         {
-            Volatile.Write(ref _balancing, new BalancerState(Budget.Capacity, Secret));
+            Volatile.Write(ref _balancing, new BalancerState(Budget.Capacity, Secret, Probes, Alarm));
+        }
+    }
+
+    /// <summary>After the snapshot is in force: a worker that hears of it takes the checks from there.</summary>
+    private void RefreshProbes(ForwardingSnapshot? before, ForwardingSnapshot snapshot)
+    {
+        if (snapshot.Probes.Length > 0 || before?.Probes.Length > 0)
+        {
+            Probes.Refresh();
         }
     }
 

@@ -19,6 +19,7 @@ internal sealed class RestingNumbers(TimeProvider time)
         Vpc,
         ElasticIp,
         Group,
+        Probe,
     }
 
     /// <summary>Releases the numbers that have rested; <see cref="Commit"/> makes it final.</summary>
@@ -38,6 +39,9 @@ internal sealed class RestingNumbers(TimeProvider time)
                     break;
                 case Kind.Group:
                     numbers.ReleaseGroup(name);
+                    break;
+                case Kind.Probe:
+                    numbers.ReleaseProbe(name);
                     break;
                 default:
                     eips.Add(numbers.ReleaseEip(name));
@@ -70,5 +74,6 @@ internal sealed class RestingNumbers(TimeProvider time)
     [
         .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
         .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
+        .. ProbeCompiler.Wanted(config).Select(p => (Kind.Probe, p.Name)),
     ];
 }
