@@ -111,7 +111,10 @@ public static class BalancerCompiler
             int probe = config.HealthCheck == null ? 0 : numbers.ProbeOf(ProbeName(name));
             backends[i] = new Backend(
                 numbers.BackendOf(name), Raw.Ip4(address), RawPort(backend.Port), (ushort)numbers.PortOf(backend.Eni),
-                (ushort)backend.Weight, backend.Draining, numbers.BackendSince(name)) { Probe = probe };
+                (ushort)backend.Weight, backend.Draining, numbers.BackendSince(name))
+            {
+                Probe = probe,
+            };
             shares[i] = ($"{backend.Eni}/{address}:{backend.Port}", backend.Draining ? 0 : backend.Weight);
         }
 

@@ -20,11 +20,14 @@ internal sealed class RestingNumbers(TimeProvider time)
         ElasticIp,
         Group,
         Probe,
+        Backend,
     }
 
     /// <summary>Releases the numbers that have rested; <see cref="Commit"/> makes it final.</summary>
+    /// <param name="numbers">Who has which number.</param>
+    /// <param name="hasConnections">True for the number of a backend that still has connections: it rests on.</param>
     /// <returns>Numbers of EIPs that nobody has now.</returns>
-    public IReadOnlyList<int> Release(NumberDirectory numbers)
+    public IReadOnlyList<int> Release(NumberDirectory numbers, Func<int, bool> hasConnections)
     {
         var eips = new List<int>();
         foreach ((Kind kind, string name) in Rested())
@@ -42,6 +45,11 @@ internal sealed class RestingNumbers(TimeProvider time)
                     break;
                 case Kind.Probe:
                     numbers.ReleaseProbe(name);
+                    break;
+                case Kind.Backend when hasConnections(numbers.KnownBackend(name)):
+                    break;
+                case Kind.Backend:
+                    numbers.ReleaseBackend(name);
                     break;
                 default:
                     eips.Add(numbers.ReleaseEip(name));
@@ -75,5 +83,6 @@ internal sealed class RestingNumbers(TimeProvider time)
         .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
         .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
         .. ProbeCompiler.Wanted(config).Select(p => (Kind.Probe, p.Name)),
+        .. BalancerCompiler.BackendNames(config).Select(b => (Kind.Backend, b)),
     ];
 }
