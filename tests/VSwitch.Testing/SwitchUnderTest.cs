@@ -124,6 +124,14 @@ public sealed class SwitchUnderTest : IDisposable
         return new ReferenceOutcome(own.Kind, own.DropReason, [.. _sent]) { Ends = ends };
     }
 
+    /// <summary>Lets time pass without a frame, and gives what the switch sends of itself then.</summary>
+    public IReadOnlyList<(string Port, byte[] Frame)> Wait(long nowNs)
+    {
+        _sent.Clear();
+        Workers.SettleDue(nowNs);
+        return [.. _sent];
+    }
+
     /// <summary>Buffers that are not where they belong: 0 between frames, once those that others are done with came home.</summary>
     public int MissingBuffers(long nowNs)
     {
