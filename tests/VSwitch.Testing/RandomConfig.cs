@@ -1,4 +1,6 @@
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Probes;
+using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
 
 namespace VSwitch.Testing;
@@ -180,7 +182,7 @@ public sealed class RandomConfig(Random random)
     {
         foreach (EniConfig? eni in enis.Where(_ => isOnline && Chance(50)).Append(null))
         {
-            yield return new ElasticIpConfig
+            var eip = new ElasticIpConfig
             {
                 Name = Name("eip"),
                 Address = IpAddress.V4(0xCB007100 | (uint)(++_number & 0xFF)),
@@ -189,7 +191,10 @@ public sealed class RandomConfig(Random random)
                 BandwidthBitsPerSecond = Chance(50) ? Rate() : null,
                 BandwidthInBitsPerSecond = Chance(30) ? Rate() : null,
                 Billing = (BillingType)random.Next(3),
+                Drift = (DriftMode)random.Next(3),
+                HealthCheck = Chance(50) ? HealthCheck() : null,
             };
+            yield return Chance(50) ? Redundant(eip, enis) : eip;
         }
     }
 
@@ -206,6 +211,34 @@ public sealed class RandomConfig(Random random)
 
     private IEnumerable<ElasticIpConfig> NatIps(NatGatewayConfig[] gateways, bool isOnline) => gateways.Where(_ => isOnline && Chance(70))
         .Select(g => new ElasticIpConfig { Name = Name("natip"), Address = IpAddress.V4(0xC6120000 | (uint)++_number), NatGateway = g.Name });
+
+    /// <summary>With standbys at second addresses, which no EIP is bound to.</summary>
+    private ElasticIpConfig Redundant(ElasticIpConfig eip, EniConfig[] enis)
+    {
+        EipPlaceConfig[] places = [.. enis.Where(e => e.PrivateIps.Count > 1 && !e.PrivateIps[1].IsV6 && Chance(50))
+            .Select(e => new EipPlaceConfig(e.Name, e.PrivateIps[1])).Take(8)];
+        return eip with
+        {
+            Standby = places,
+            Failback = places.Length > 0 && eip.HealthCheck != null && Chance(50),
+            Home = Chance(50) ? Pick(places) : null,
+        };
+    }
+
+    private HealthCheckConfig HealthCheck()
+    {
+        var protocol = (ProbeKind)random.Next(3);
+        int interval = random.Next(100, 300_000);
+        return new HealthCheckConfig
+        {
+            Protocol = protocol,
+            Port = protocol == ProbeKind.Tcp ? random.Next(1, 65536) : null,
+            Interval = TimeSpan.FromMilliseconds(interval),
+            Timeout = TimeSpan.FromMilliseconds(random.Next(10, interval)),
+            Healthy = random.Next(1, 101),
+            Unhealthy = random.Next(1, 101),
+        };
+    }
 
     private FlowLogConfig FlowLog(EniConfig[] enis, VpcConfig[] vpcs)
     {

@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Compile;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
@@ -40,6 +41,9 @@ public sealed class SwitchUnderTest : IDisposable
     public WorkerSet Workers { get; }
 
     public int ConnectionCount => Workers.ConnectionCount;
+
+    /// <summary>What the load balancers keep; null without any.</summary>
+    public BalancerState? Balancing => _shared.Balancing;
 
     /// <summary>Bytes of the last dropped frame, as the drop observer saw it.</summary>
     public byte[] LastDropped => _drops.Frame;
@@ -122,6 +126,14 @@ public sealed class SwitchUnderTest : IDisposable
         HeldEnd own = ends.Find(end => end.Port == port) ?? new HeldEnd(port, OutcomeKind.Held, DropReason.None);
         ends.Remove(own);
         return new ReferenceOutcome(own.Kind, own.DropReason, [.. _sent]) { Ends = ends };
+    }
+
+    /// <summary>Lets time pass without a frame, and gives what the switch sends of itself then.</summary>
+    public IReadOnlyList<(string Port, byte[] Frame)> Wait(long nowNs)
+    {
+        _sent.Clear();
+        Workers.SettleDue(nowNs);
+        return [.. _sent];
     }
 
     /// <summary>Buffers that are not where they belong: 0 between frames, once those that others are done with came home.</summary>

@@ -1,4 +1,5 @@
 using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Probes;
 
 namespace VSwitch.ControlPlane.Compile;
 
@@ -18,6 +19,9 @@ public sealed class NumberDirectory
     private readonly NumberSpace _vpcs;
     private readonly NumberSpace _eips;
     private readonly NumberSpace _groups;
+    private readonly NumberSpace _listeners;
+    private readonly NumberSpace _backends;
+    private readonly NumberSpace _probes;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
 
     /// <summary>Makes an empty one.</summary>
@@ -27,6 +31,9 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace("VPCs", 1, MostNumbers);
         _eips = new NumberSpace("EIPs", 1, MostEips);
         _groups = new NumberSpace("security groups", 1, MostGroups);
+        _listeners = new NumberSpace("listeners", 1, MostNumbers);
+        _backends = new NumberSpace("backends", 1, MostNumbers);
+        _probes = new NumberSpace("health checks", 1, ProbeTable.Capacity - 1);
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
     }
@@ -37,6 +44,9 @@ public sealed class NumberDirectory
         _vpcs = new NumberSpace(other._vpcs);
         _eips = new NumberSpace(other._eips);
         _groups = new NumberSpace(other._groups);
+        _listeners = new NumberSpace(other._listeners);
+        _backends = new NumberSpace(other._backends);
+        _probes = new NumberSpace(other._probes);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
         Version = other.Version;
@@ -93,6 +103,33 @@ public sealed class NumberDirectory
     /// <summary>Version of the snapshot in which a group appeared.</summary>
     public uint GroupSince(string group) => _groups.SinceOf(group);
 
+    /// <summary>Number of a load balancer's listener, from 1.</summary>
+    /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
+    public int ListenerOf(string listener) => _listeners.Of(listener, Version);
+
+    /// <summary>Number of a listener's backend, from 1: its connections, and what is known of it, hang on it.</summary>
+    /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
+    public int BackendOf(string backend) => _backends.Of(backend, Version);
+
+    /// <summary>Number of a backend that has one; 0 = it has none.</summary>
+    public int KnownBackend(string backend) => _backends.Known(backend);
+
+    /// <summary>Version of the snapshot in which a backend appeared.</summary>
+    public uint BackendSince(string backend) => _backends.SinceOf(backend);
+
+    /// <summary>Number of a health check, from 1: what is known of its target hangs on it.</summary>
+    /// <exception cref="InvalidOperationException">All 16383 are taken.</exception>
+    public int ProbeOf(string probe) => _probes.Of(probe, Version);
+
+    /// <summary>Number of a health check that has one; 0 = it has none.</summary>
+    public int KnownProbe(string probe) => _probes.Known(probe);
+
+    /// <summary>Highest number of a health check given, plus one.</summary>
+    public int ProbeCount => _probes.End;
+
+    /// <summary>Version of the snapshot in which a health check appeared.</summary>
+    public uint ProbeSince(string probe) => _probes.SinceOf(probe);
+
     /// <summary>Notes the rules of a group as they are now.</summary>
     /// <param name="group">The group; it has a number.</param>
     /// <param name="rules">Its rules, or whatever is equal as long as they are the same.</param>
@@ -145,6 +182,15 @@ public sealed class NumberDirectory
         _rules.Remove(group);
         return _groups.Release(group);
     }
+
+    /// <summary>Lets the next new backend have the number of one that is gone. The caller knows that it has no connections left.
+    /// </summary>
+    /// <returns>False when the backend has no number.</returns>
+    public bool ReleaseBackend(string backend) => _backends.Release(backend);
+
+    /// <summary>Lets the next new health check have the number of one that is gone.</summary>
+    /// <returns>False when the health check has no number.</returns>
+    public bool ReleaseProbe(string probe) => _probes.Release(probe);
 
     /// <summary>A VPC and a peering may have one name.</summary>
     private static string VpcKey(string vpc) => "vpc " + vpc;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
@@ -59,6 +60,7 @@ public sealed unsafe partial class SnapshotCompiler
             hostNames[_numbers.PortOf(eni.Name)] = DhcpCompiler.HostNameOf(eni);
         }
 
+        ProbeTarget[] probes = ProbeCompiler.Compile(_config, _numbers);
         var snapshot = new ForwardingSnapshot(
             _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
         {
@@ -77,6 +79,7 @@ public sealed unsafe partial class SnapshotCompiler
             Peerings = _peerings!.Peerings,
             SecurityGroups = groups.Build(),
             NetworkAcls = _acls.Build(),
+            Balancers = BalancerCompiler.Compile(_config, _numbers, subnet => _subnets[_subnetNumbers[subnet]].Vpc),
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
             GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
@@ -86,6 +89,8 @@ public sealed unsafe partial class SnapshotCompiler
             BucketRates = CompileRates(),
             PortRates = QosCompiler.PortRates(_config, _numbers),
             Protections = QosCompiler.Protections(_config),
+            Probes = probes,
+            ArpProbes = ProbeCompiler.ArpMapOf(probes),
         };
         FillPorts(snapshot, sets);
         FillEips(snapshot);
@@ -237,6 +242,8 @@ public sealed unsafe partial class SnapshotCompiler
             };
         }
 
+        // To know a packet's connection there takes more than its own addresses.
+        HashSet<ushort> slowVpcs = [.. _config.LoadBalancers.Select(b => _subnets[_subnetNumbers[b.Subnet]].Vpc)];
         int next6 = 0;
         for (int i = 0; i < _config.Enis.Count; i++)
         {
@@ -250,7 +257,7 @@ public sealed unsafe partial class SnapshotCompiler
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
                 (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) |
-                (snapshot.Vpcs[eni->Vpc].Peers.Length > 0 ? EniFlags.KeyedSlowly : EniFlags.None);
+                (snapshot.Vpcs[eni->Vpc].Peers.Length > 0 || slowVpcs.Contains(_subnets[subnet].Vpc) ? EniFlags.KeyedSlowly : EniFlags.None);
             eni->Since = _numbers.PortSince(config.Name);
             eni->Limits = QosCompiler.LimitsOf(config);
             eni->Dscp = config.Dscp ?? 0;
@@ -295,6 +302,13 @@ public sealed unsafe partial class SnapshotCompiler
         eip->IsOutCapped = outbound > 0;
         eip->IsInCapped = inbound > 0;
         eip->Nat = NatNumber(config.NatGateway);
+        eip->Balancer = BalancerCompiler.NumberOf(_config, config.LoadBalancer);
+        if (eip->Balancer != 0)
+        {
+            LoadBalancerConfig balancer = _config.LoadBalancers[eip->Balancer - 1];
+            eip->Vpc = _subnets[_subnetNumbers[balancer.Subnet]].Vpc;
+        }
+
         if (config.Eni == null)
         {
             return;

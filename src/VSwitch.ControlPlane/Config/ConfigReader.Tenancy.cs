@@ -189,6 +189,12 @@ public static partial class ConfigReader
             Eni = map.Text("eni"),
             PrivateIp = map.Address("privateIp"),
             NatGateway = map.Text("natGateway"),
+            LoadBalancer = map.Text("loadBalancer"),
+            Standby = ReadAll(map, "standby", n => ReadPlace(n, "a standby", errors)),
+            HealthCheck = ReadHealthCheck(map, errors),
+            Failback = map.Flag("failback", otherwise: false),
+            Home = map.Node("home") is ConfigNode home ? ReadPlace(home, "a home", errors) : null,
+            Drift = ReadDrift(map),
             BandwidthBitsPerSecond = map.Value<long>("bandwidth", ConfigValues.Rate, RateForm),
             BandwidthInBitsPerSecond = map.Value<long>("bandwidthIn", ConfigValues.Rate, RateForm),
             Billing = map.Value<BillingType>("billing", t => t switch

@@ -69,6 +69,7 @@ public static partial class ConfigReader
             Enis = ReadAll(map, "enis", n => ReadEni(n, errors)),
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
             NatGateways = ReadAll(map, "natGateways", n => ReadNatGateway(n, errors)),
+            LoadBalancers = ReadAll(map, "loadBalancers", n => ReadLoadBalancer(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
             Wires = ReadAll(map, "wires", n => ReadWire(n, errors)),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.Wire;
 
 namespace VSwitch.ControlPlane.Config;
@@ -72,6 +73,14 @@ public static class ConfigText
     /// <summary>The word of a choice: its member's name in lower case.</summary>
     public static string Word<TEnum>(TEnum value)
         where TEnum : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>roundRobin, leastConnections or sourceIp.</summary>
+    public static string Algorithm(BalancerAlgorithm algorithm) => algorithm switch
+    {
+        BalancerAlgorithm.LeastConnections => "leastConnections",
+        BalancerAlgorithm.SourceIp => "sourceIp",
+        _ => "roundRobin",
+    };
 
     private static string Ports(PortRange range) => range.First == range.Last ? $"{range.First}" : $"{range.First}-{range.Last}";
 

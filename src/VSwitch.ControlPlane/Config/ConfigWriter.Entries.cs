@@ -145,6 +145,8 @@ public static partial class ConfigWriter
         WriteIfSet(json, "eni", eip.Eni);
         WriteIfSet(json, "privateIp", eip.PrivateIp?.ToString());
         WriteIfSet(json, "natGateway", eip.NatGateway);
+        WriteIfSet(json, "loadBalancer", eip.LoadBalancer);
+        WriteDrift(json, eip);
         WriteIfSet(json, "bandwidth", eip.BandwidthBitsPerSecond is long outbound ? ConfigText.Rate(outbound) : null);
         WriteIfSet(json, "bandwidthIn", eip.BandwidthInBitsPerSecond is long inbound ? ConfigText.Rate(inbound) : null);
         WriteIfSet(json, "billing", eip.Billing == default ? null : ConfigText.Word(eip.Billing));

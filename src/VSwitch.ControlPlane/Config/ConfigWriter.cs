@@ -54,6 +54,7 @@ public static partial class ConfigWriter
             document.Entries("enis", config.Enis, WriteEni);
             document.Entries("elasticIps", config.ElasticIps, WriteElasticIp);
             document.Entries("natGateways", config.NatGateways, WriteNatGateway);
+            document.List("loadBalancers", config.LoadBalancers, WriteLoadBalancer);
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
             document.Entries("wires", config.Wires, WriteWire);

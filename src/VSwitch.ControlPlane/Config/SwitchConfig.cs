@@ -41,6 +41,9 @@ public sealed record SwitchConfig
     /// <summary>NAT gateways.</summary>
     public IReadOnlyList<NatGatewayConfig> NatGateways { get; init; } = [];
 
+    /// <summary>Load balancers.</summary>
+    public IReadOnlyList<LoadBalancerConfig> LoadBalancers { get; init; } = [];
+
     /// <summary>Records of traffic (AWS VPC flow logs, IPFIX).</summary>
     public IReadOnlyList<FlowLogConfig> FlowLogs { get; init; } = [];
 
@@ -390,8 +393,9 @@ public enum BillingType
     Monthly,
 }
 
-/// <summary>An elastic IP. Bound when <see cref="Eni"/> or <see cref="NatGateway"/> is given.</summary>
-public sealed record ElasticIpConfig
+/// <summary>An elastic IP. Associated when one of <see cref="Eni"/>, <see cref="NatGateway"/> and <see cref="LoadBalancer"/> is given.
+/// </summary>
+public sealed partial record ElasticIpConfig
 {
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
@@ -404,9 +408,6 @@ public sealed record ElasticIpConfig
 
     /// <summary>The private address it maps to; null = the ENI's primary IPv4 address.</summary>
     public IpAddress? PrivateIp { get; init; }
-
-    /// <summary>The NAT gateway whose private addresses go out by it; null = none.</summary>
-    public string? NatGateway { get; init; }
 
     /// <summary>Outbound cap, bits per second; null = no cap.</summary>
     public long? BandwidthBitsPerSecond { get; init; }

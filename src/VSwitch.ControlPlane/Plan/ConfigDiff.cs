@@ -47,6 +47,7 @@ public sealed class ConfigDiff
             Enis = diff.Compare(Shapes.Eni, null, before.Enis, after.Enis),
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
             NatGateways = diff.Compare(Shapes.NatGateway, null, before.NatGateways, after.NatGateways),
+            LoadBalancers = diff.CompareBalancers(before.LoadBalancers, after.LoadBalancers),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
             Wires = diff.Compare(WireShape.Wire, null, before.Wires, after.Wires),
@@ -88,6 +89,26 @@ public sealed class ConfigDiff
             Compare(Shapes.Subnet, gone.Name, gone.Subnets, []);
             Compare(Shapes.RouteTable, gone.Name, gone.RouteTables, []);
         }
+    }
+
+    private LoadBalancerConfig[] CompareBalancers(IReadOnlyList<LoadBalancerConfig> before, IReadOnlyList<LoadBalancerConfig> after)
+    {
+        LoadBalancerConfig[] result = Compare(Shapes.LoadBalancer, null, before, after);
+        var old = before.ToDictionary(b => b.Name, StringComparer.Ordinal);
+        for (int i = 0; i < after.Count; i++)
+        {
+            old.Remove(after[i].Name, out LoadBalancerConfig? was);
+            int changes = _changes.Count;
+            Compare(Shapes.ListenerOf(after[i].Name), null, was?.Listeners ?? [], after[i].Listeners);
+            result[i] = _changes.Count == changes ? result[i] : after[i];
+        }
+
+        foreach (LoadBalancerConfig gone in before.Where(b => old.ContainsKey(b.Name)))
+        {
+            Compare(Shapes.ListenerOf(gone.Name), null, gone.Listeners, []);
+        }
+
+        return result;
     }
 
     /// <summary>Compares things of one kind by their names. Returns the new ones, the old objects where they say the same.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using VSwitch.ControlPlane.Compile;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
 
 namespace VSwitch.ControlPlane.Plan;
@@ -103,10 +104,16 @@ internal static class Shapes
 
     public static readonly Shape<ElasticIpConfig> ElasticIp = new(
         "elastic-ip", e => e.Name,
-        new ValueField<ElasticIpConfig>("address", e => e.Address.ToString()),
+        [new ValueField<ElasticIpConfig>("address", e => e.Address.ToString()),
         new ValueField<ElasticIpConfig>("eni", e => e.Eni),
         new ValueField<ElasticIpConfig>("privateIp", e => e.PrivateIp?.ToString()),
         new ValueField<ElasticIpConfig>("natGateway", e => e.NatGateway),
+        new ValueField<ElasticIpConfig>("loadBalancer", e => e.LoadBalancer),
+        new ListField<ElasticIpConfig, EipPlaceConfig>("standby", e => e.Standby, Place, orderOf: _ => ""),
+        .. HealthCheck<ElasticIpConfig>(e => e.HealthCheck),
+        new ValueField<ElasticIpConfig>("failback", e => Flag(e.Failback), "false"),
+        new ValueField<ElasticIpConfig>("home", e => e.Home == null ? null : Place(e.Home)),
+        new ValueField<ElasticIpConfig>("drift", e => ConfigText.Word(e.Drift), ConfigText.Word(default(DriftMode))),
         new ValueField<ElasticIpConfig>("bandwidth", e => Rate(e.BandwidthBitsPerSecond)),
         new ValueField<ElasticIpConfig>("bandwidthIn", e => Rate(e.BandwidthInBitsPerSecond)),
         new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))),
@@ -114,7 +121,7 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("protection.packets", e => Number(e.Protection?.PacketsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.syns", e => Number(e.Protection?.SynsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.newConnections", e => Number(e.Protection?.NewConnectionsPerSecond)),
-        new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor)));
+        new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor))]);
 
     public static readonly Shape<NatGatewayConfig> NatGateway = new(
         "nat-gateway", g => g.Name,
@@ -124,6 +131,11 @@ internal static class Shapes
         NatTimeout("tcpTransient", t => t.TcpTransient),
         NatTimeout("udp", t => t.Udp),
         NatTimeout("icmp", t => t.Icmp));
+
+    public static readonly Shape<LoadBalancerConfig> LoadBalancer = new(
+        "load-balancer", b => b.Name,
+        new ValueField<LoadBalancerConfig>("subnet", b => b.Subnet),
+        new ValueField<LoadBalancerConfig>("address", b => b.Address.ToString()));
 
     public static readonly Shape<FlowLogConfig> FlowLog = new(
         "flow-log", l => l.Name,
@@ -143,6 +155,38 @@ internal static class Shapes
         new ValueField<MirrorConfig>("filter", m => m.Filter),
         new ValueField<MirrorConfig>("to.port", m => m.ToPort),
         new ValueField<MirrorConfig>("to.file", m => m.ToFile));
+
+    /// <summary>The listeners of a load balancer; what makes one the same is its protocol and port.</summary>
+    public static Shape<ListenerConfig> ListenerOf(string balancer) => new(
+        "listener", l => $"{balancer}/{ConfigText.Protocol(l.Protocol)}-{l.Port}",
+        [
+            new ValueField<ListenerConfig>("name", l => l.Name),
+            new ValueField<ListenerConfig>("algorithm", l => ConfigText.Algorithm(l.Algorithm), ConfigText.Algorithm(default)),
+            new ValueField<ListenerConfig>("stickiness", l => l.Stickiness is TimeSpan time ? ConfigText.Duration(time) : null),
+            new ValueField<ListenerConfig>("drain", l => ConfigText.Duration(l.Drain), ConfigText.Duration(new ListenerConfig().Drain)),
+            .. HealthCheck<ListenerConfig>(l => l.HealthCheck),
+            new ListField<ListenerConfig, (string Place, int Port, int Weight, bool Draining)>(
+                "backends", l => [.. l.Backends.Select(b => (b.Place, b.Port, b.Weight, b.Draining))],
+                b => $"{b.Place}:{b.Port} weight {b.Weight}{(b.Draining ? " draining" : "")}", orderOf: _ => ""),
+        ]);
+
+    /// <summary>"web", or "web 10.0.1.11".</summary>
+    private static string Place(EipPlaceConfig place) => place.PrivateIp is IpAddress address ? $"{place.Eni} {address}" : place.Eni;
+
+    private static IField<T>[] HealthCheck<T>(Func<T, HealthCheckConfig?> of)
+        where T : class
+    {
+        var usual = new HealthCheckConfig();
+        return
+        [
+            new ValueField<T>("healthCheck.protocol", t => of(t) is HealthCheckConfig c ? ConfigText.Word(c.Protocol) : null),
+            new ValueField<T>("healthCheck.port", t => Number(of(t)?.Port)),
+            new ValueField<T>("healthCheck.interval", t => of(t) is HealthCheckConfig c ? ConfigText.Duration(c.Interval) : null, ConfigText.Duration(usual.Interval)),
+            new ValueField<T>("healthCheck.timeout", t => of(t) is HealthCheckConfig c ? ConfigText.Duration(c.Timeout) : null, ConfigText.Duration(usual.Timeout)),
+            new ValueField<T>("healthCheck.healthy", t => Number(of(t)?.Healthy), Number(usual.Healthy)),
+            new ValueField<T>("healthCheck.unhealthy", t => Number(of(t)?.Unhealthy), Number(usual.Unhealthy)),
+        ];
+    }
 
     /// <summary>"tcp 443 from 0.0.0.0/0", with the remark behind it.</summary>
     private static string Rule(RuleConfig rule, bool isEgress) =>

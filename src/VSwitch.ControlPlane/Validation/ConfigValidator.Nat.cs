@@ -54,11 +54,6 @@ internal sealed partial class ConfigValidator
 
     private void ValidateNatBinding(ElasticIpConfig eip)
     {
-        if (_config.Internet == null)
-        {
-            _errors.Add(eip.Position, $"elastic IP '{eip.Name}' is bound, but there is no internet section; add one");
-        }
-
         if (eip.PrivateIp != null)
         {
             _errors.Add(eip.Position, $"elastic IP '{eip.Name}' has a privateIp, but NAT gateway '{eip.NatGateway}' stands for many; remove the address");

@@ -199,52 +199,12 @@ internal sealed partial class ConfigValidator
                 _errors.Add(eip.Position, $"elastic IP {eip.Address} is the switch's own address on the internet side; choose another");
             }
 
-            ValidateBinding(eip, targets);
-        }
-    }
-
-    private void ValidateBinding(ElasticIpConfig eip, Dictionary<(string Eni, IpAddress Address), string> targets)
-    {
-        if (eip.NatGateway != null)
-        {
-            if (eip.Eni != null)
-            {
-                _errors.Add(eip.Position, $"elastic IP '{eip.Name}' names an ENI and a NAT gateway; keep one of eni and natGateway");
-            }
-
-            ValidateNatBinding(eip);
-            return;
+            ValidateAssociation(eip, targets);
         }
 
-        if (eip.Eni == null)
+        foreach (ElasticIpConfig eip in _config.ElasticIps)
         {
-            if (eip.PrivateIp != null)
-            {
-                _errors.Add(eip.Position, $"elastic IP '{eip.Name}' has a privateIp but no eni; add the ENI or remove the address");
-            }
-
-            return;
-        }
-
-        if (_config.Internet == null)
-        {
-            _errors.Add(eip.Position, $"elastic IP '{eip.Name}' is bound, but there is no internet section; add one");
-        }
-
-        if (!_enis.TryGetValue(eip.Eni, out EniConfig? eni))
-        {
-            _errors.Add(eip.Position, $"elastic IP '{eip.Name}' names ENI '{eip.Eni}', which does not exist; add it or correct the name");
-            return;
-        }
-
-        IpAddress target = eip.PrivateIp ?? eni.PrivateIps.FirstOrDefault(ip => !ip.IsV6);
-        if (target == default || target.IsV6 || !eni.PrivateIps.Contains(target))
-        {
-            _errors.Add(eip.Position, $"elastic IP '{eip.Name}' needs an IPv4 address of ENI '{eip.Eni}' as privateIp");
-        }
-        else if (!targets.TryAdd((eip.Eni, target), eip.Name))
-        {
-            _errors.Add(eip.Position, $"address {target} of ENI '{eip.Eni}' has elastic IP '{targets[(eip.Eni, target)]}' already; one EIP an address");
+            ValidateStandbys(eip, targets);
         }
     }
 

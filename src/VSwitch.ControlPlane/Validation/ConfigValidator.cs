@@ -52,6 +52,7 @@ internal sealed partial class ConfigValidator
         ValidateInternet();
         ValidateElasticIps();
         ValidateNatGateways();
+        ValidateLoadBalancers();
         ValidateDevices();
         ValidateFlowLogs();
         ValidateMirrors();
@@ -72,6 +73,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
         Collect(_config.NatGateways, g => g.Name, g => g.Position, "NAT gateway", _natGateways, g => g);
+        Collect(_config.LoadBalancers, b => b.Name, b => b.Position, "load balancer", _balancers, b => b);
         Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
         Collect(_config.Wires, w => w.Port, w => w.Position, "wire", new Dictionary<string, WireConfig>(), w => w);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);

@@ -48,6 +48,18 @@ public static class Quotas
     /// <summary>Elastic IPs of a NAT gateway: JD Cloud's 10 of a region.</summary>
     public const int ElasticIpsPerNatGateway = 10;
 
+    /// <summary>Load balancers of a VPC: JD Cloud's 5 of an account and region, of which a switch may serve many.</summary>
+    public const int LoadBalancersPerVpc = 5;
+
+    /// <summary>Listeners of a load balancer.</summary>
+    public const int ListenersPerLoadBalancer = 20;
+
+    /// <summary>Backends of a listener: instances of a server group.</summary>
+    public const int BackendsPerListener = 100;
+
+    /// <summary>Places where an EIP may drift.</summary>
+    public const int StandbysPerEip = 8;
+
     /// <summary>Mirrors of a switch; captures need places among <see cref="DataPlane.Watching.WatchSet.MaxWatchers"/>, too.</summary>
     public const int Mirrors = 16;
 }

@@ -116,6 +116,10 @@ public enum PacketFlags : ushort
     /// <summary>From outside, for a public address and port that stand for a private address and port of a connection: the key has the
     /// private ones. Whoever takes it along a connection compares first (<see cref="Flows.FlowAction.PortXor"/>).</summary>
     Mapped = 512,
+
+    /// <summary>For a load balancer's listener. With <see cref="Mapped"/> the key is that of the client and its backend; without it, and
+    /// with <see cref="NoKey"/>, the client has no backend yet.</summary>
+    Balanced = 2048,
 }
 
 /// <summary>The ten bytes of struct virtio_net_hdr (virtio 1.2, 5.1.6.1), little endian, as IFF_VNET_HDR puts before a frame.</summary>

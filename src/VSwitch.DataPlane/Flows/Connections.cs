@@ -1,3 +1,4 @@
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.FlowLogs;
 using VSwitch.DataPlane.Nat;
@@ -6,7 +7,7 @@ namespace VSwitch.DataPlane.Flows;
 
 /// <summary>All that one worker keeps of connections: both tables, their paths, the wheel, and its lease of the budget.
 /// An entry is made and taken out here and nowhere else.</summary>
-public sealed unsafe class Connections : IDisposable
+public sealed unsafe partial class Connections : IDisposable
 {
     private const int V6Bit = 1 << 30;
 
@@ -54,6 +55,9 @@ public sealed unsafe class Connections : IDisposable
 
     /// <summary>Those that both ends have not yet spoken on, by ENI.</summary>
     internal HalfOpenList HalfOpen { get; }
+
+    /// <summary>Sessions of load balancers' clients, which end with their connections; null while there are none.</summary>
+    internal BalancerSessions? Sessions { get; set; }
 
     /// <summary>Idle times in force.</summary>
     public ConnectionTimeouts Timeouts { get; private set; } = new();
@@ -194,6 +198,7 @@ public sealed unsafe class Connections : IDisposable
 
         if (entry->Path != 0)
         {
+            ReleaseSession(entry);
             Paths.Release(entry->Path);
             entry->Path = 0;
         }
@@ -312,6 +317,7 @@ public sealed unsafe class Connections : IDisposable
             MarkAnswered(copy);
         }
 
+        ImportSession(copy);
         return copy;
     }
 

@@ -12,7 +12,9 @@ internal static unsafe class FrameWriter
     public const int EthernetBytes = 14;
     public const int Ip4Bytes = 20;
     public const int Ip6Bytes = 40;
+    public const int TcpBytes = 20;
     private const ushort DontFragment = 0x0040;
+    private const byte TcpProtocol = 6;
     private const byte UdpProtocol = 17;
 
     public static void Ethernet(byte* frame, ulong destination, ulong source, ushort etherType)
@@ -82,6 +84,34 @@ internal static unsafe class FrameWriter
         uint sum = InternetChecksum.SumRaw(ip + 12, 8) + InternetChecksum.SumRaw(l4, bytes) +
             BinaryPrimitives.ReverseEndianness((ushort)bytes) + ((uint)protocol << 8);
         return InternetChecksum.FoldRaw(sum);
+    }
+
+    /// <summary>Writes a TCP segment without data (RFC 9293 section 3.1) behind its 20-byte IPv4 header, checksum included.</summary>
+    /// <param name="ip">The IP header.</param>
+    /// <param name="tcp">Where the segment goes.</param>
+    /// <param name="portsRaw">Source port in the low half, destination port in the high half, raw.</param>
+    /// <param name="sequence">Sequence number, host order.</param>
+    /// <param name="flags">Flags.</param>
+    /// <param name="window">Window, host order.</param>
+    /// <param name="optionRaw">Four bytes of options, raw; 0 = none.</param>
+    /// <returns>Bytes of the segment.</returns>
+    public static int Tcp4(byte* ip, byte* tcp, uint portsRaw, uint sequence, TcpFlags flags, ushort window, uint optionRaw)
+    {
+        int bytes = optionRaw == 0 ? TcpBytes : TcpBytes + sizeof(uint);
+        *(uint*)tcp = portsRaw;
+        *(uint*)(tcp + 4) = BinaryPrimitives.ReverseEndianness(sequence);
+        *(uint*)(tcp + 8) = 0;
+        tcp[12] = (byte)(bytes / sizeof(uint) << 4);
+        tcp[13] = (byte)flags;
+        *(ushort*)(tcp + 14) = BinaryPrimitives.ReverseEndianness(window);
+        *(uint*)(tcp + 16) = 0;
+        if (optionRaw != 0)
+        {
+            *(uint*)(tcp + TcpBytes) = optionRaw;
+        }
+
+        *(ushort*)(tcp + 16) = (ushort)~SumWithPseudoHeader4(ip, tcp, bytes, TcpProtocol);
+        return bytes;
     }
 
     /// <summary>A UDP header without its checksum.</summary>

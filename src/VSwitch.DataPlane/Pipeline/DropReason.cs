@@ -84,6 +84,10 @@ public enum DropReason : byte
     PortDown,
     /// <summary>The egress queue or a hand-over ring is full.</summary>
     QueueFull,
+    /// <summary>No backend of the load balancer's listener takes new connections.</summary>
+    NoHealthyBackend,
+    /// <summary>The load balancer has no listener at that port.</summary>
+    NoListener,
     /// <summary>No packet buffer was free, or the frame is larger than any buffer.</summary>
     BufferExhausted,
     /// <summary>A wire with faults lost the frame before the switch had it (a replay; a switch at work never sees such a frame).</summary>

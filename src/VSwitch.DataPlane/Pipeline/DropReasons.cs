@@ -58,6 +58,8 @@ public static class DropReasons
         DropReason.NeighborUnresolved => "The MAC of the next hop is not known yet.",
         DropReason.PortDown => "The port it would leave by has no device, or the device is down.",
         DropReason.QueueFull => "The queue it would leave by is full.",
+        DropReason.NoHealthyBackend => "No backend of the load balancer's listener is healthy and takes new connections.",
+        DropReason.NoListener => "The load balancer has no listener for that protocol and port.",
         DropReason.BufferExhausted => "No packet buffer was free, or the frame is larger than any buffer.",
         DropReason.WireLoss => "The faults that the port's wire has lost it before the switch had it.",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),

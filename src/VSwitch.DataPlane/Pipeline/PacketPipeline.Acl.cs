@@ -15,7 +15,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private bool IsForwardDenied<TAddress, TFamily>(in Opening<TAddress> opening, int receiver)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress> =>
-        IsDenied<TAddress, TFamily>(true, opening.Port, opening.Destination, opening.Protocol, opening.Selector, "") ||
+        IsDenied<TAddress, TFamily>(true, opening.Port, opening.Sent, opening.Protocol, opening.SentSelector, "") ||
         IsDenied<TAddress, TFamily>(false, receiver, opening.Source, opening.Protocol, opening.Selector, "");
 
     /// <summary>The replies' direction: out of the receiver's subnet, into the opener's.</summary>
@@ -23,7 +23,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress> =>
         IsDenied<TAddress, TFamily>(true, receiver, opening.Source, opening.Protocol, opening.ReplySelector, "replies: ") ||
-        IsDenied<TAddress, TFamily>(false, opening.Port, opening.Destination, opening.Protocol, opening.ReplySelector, "replies: ");
+        IsDenied<TAddress, TFamily>(false, opening.Port, opening.Sent, opening.Protocol, opening.ReplySelector, "replies: ");
 
     /// <summary>True when the ACL of a port's subnet denies what crosses the subnet's border there.</summary>
     /// <param name="isEgress">True for what leaves the subnet, false for what enters it.</param>

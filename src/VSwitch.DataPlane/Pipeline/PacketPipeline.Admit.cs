@@ -57,6 +57,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        if ((p->Flags & (Unbalanced | PacketFlags.LaterFragment)) == Unbalanced)
+        {
+            Balance<TAddress, TFamily>(p, isRouted);
+            return;
+        }
+
         if ((p->Flags & (PacketFlags.Fragment | PacketFlags.LaterFragment)) == PacketFlags.Fragment)
         {
             _fragments.Begin(p->Datagram, FragmentKeyOf(p));
@@ -69,6 +75,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         else if ((p->Flags & PacketFlags.LaterFragment) != 0)
         {
             FollowFirstFragment<TAddress, TFamily>(p, isRouted);
+        }
+        else if ((p->Flags & PacketFlags.Balanced) != 0)
+        {
+            ProceedBalanced<TAddress, TFamily>(p, isRouted);
         }
         else if (!TryKnown<TAddress, TFamily>(p, isRouted))
         {
@@ -225,6 +235,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptEgressRule = SecurityGroupTable.NoRule,
             KeptIngressRule = SecurityGroupTable.NoRule,
         };
+        (opening.Sent, opening.SentSelector) = (opening.Destination, opening.Selector);
+        if ((p->Flags & PacketFlags.Balanced) != 0)
+        {
+            (uint address, ushort port) = KeyDestination(p);
+            opening.SourcePort = *(ushort*)(p->Data + p->L4Offset);
+            NoteBalanced(ref opening, new PortMapping(address, port, Ip4Family.Destination(p), *(ushort*)(p->Data + p->L4Offset + 2)));
+        }
+
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, p->KeyHigh, swapped);
         opening.Inside = InsideOf(opening, p->KeyHigh, swapped);
         return opening;

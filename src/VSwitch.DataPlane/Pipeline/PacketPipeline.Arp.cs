@@ -55,6 +55,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             answer = MacFor(p->InPort, target);
         }
 
+        if (operation == ArpReply && _snapshot.ArpProbes != null)
+        {
+            NoteArpAnswer(p->InPort, sender);
+        }
+
         if (answer == 0)
         {
             Consume(p);
@@ -86,6 +91,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + port;
         if (target == _snapshot.Subnets[eni->Subnet].Router4 && target != 0)
         {
+            return _snapshot.GatewayMac;
+        }
+
+        if ((eni->Flags & EniFlags.KeyedSlowly) != 0 && _snapshot.Subnets[eni->Subnet].Contains(target) &&
+            _snapshot.Balancers.Find(eni->Vpc, target) != 0)
+        {
+            // A load balancer has no MAC: what is for it comes to the router.
             return _snapshot.GatewayMac;
         }
 

@@ -30,11 +30,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         if (!TryReadQuote(p, out Quote quote) || quote.IsError || quote.IsLaterFragment)
         {
-            p->Flags |= PacketFlags.NoKey;
-            p->KeyLow = 0;
-            p->KeyHigh = 0;
-            p->Hash = 0;
-            *Scratch6(p) = default;
+            SetNoKey(p);
+            return;
+        }
+
+        if ((p->Flags & PacketFlags.IsV6) == 0 && TryKeyQuoteForBalancer(p, quote))
+        {
             return;
         }
 
@@ -65,6 +66,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         p->Flags = swapped ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
+    }
+
+    private static void SetNoKey(PacketBuffer* p)
+    {
+        p->Flags |= PacketFlags.NoKey;
+        p->KeyLow = 0;
+        p->KeyHigh = 0;
+        p->Hash = 0;
+        *Scratch6(p) = default;
     }
 
     /// <summary>Turns the quoted addresses, as they were where the error was made, into those of the key.</summary>

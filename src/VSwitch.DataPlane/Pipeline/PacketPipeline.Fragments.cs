@@ -57,7 +57,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         p->Datagram = (ushort)slot;
-        if ((p->Flags & PacketFlags.LaterFragment) == 0)
+        if ((p->Flags & (Unbalanced | PacketFlags.LaterFragment)) == Unbalanced && !TryBalance(p))
+        {
+            datagram->Flags |= DatagramFlags.FirstSeen | DatagramFlags.FirstLost;
+            ReleaseBehindFirst<TAddress, TFamily>(datagram);
+        }
+        else if ((p->Flags & PacketFlags.LaterFragment) == 0)
         {
             datagram->Flags |= DatagramFlags.FirstSeen;
             datagram->Worker = (byte)(_steering == null ? 0 : OwnerOf(p, p->KeyHigh));
@@ -202,7 +207,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        SetDirection<TAddress, TFamily>(p, entry);
+        SetDirection<TAddress, TFamily>(p, entry, _actions[2L * entry->Path].Translates == FlowAction.TranslatesPorts);
         DropReason reason = Refresh<TAddress, TFamily>(p, entry, isRouted, out bool isGone);
         if (reason != DropReason.None || isGone)
         {
@@ -252,7 +257,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     }
 
     /// <summary>A later fragment has no ports, so its key does not say which endpoint sent it; the connection's does.</summary>
-    private static void SetDirection<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry)
+    private static void SetDirection<TAddress, TFamily>(PacketBuffer* p, FlowEntry* entry, bool isMapped)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
@@ -268,7 +273,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         TAddress higherOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: true);
         TAddress lowerOfPacket = TFamily.KeyAddress(p->KeyLow, Scratch6(p), higher: false);
-        if (higherOfPacket.Equals(lowerOfPacket))
+        if (typeof(TAddress) == typeof(uint) && isMapped)
+        {
+            // What is translated sorts as it likes; who sends is one of the two in the key.
+            bool isHigher = Ip4Family.Source(p) == (uint)(entry->KeyLow >> 32);
+            bool isLower = Ip4Family.Source(p) == (uint)entry->KeyLow;
+            bool fromHigher = isHigher && isLower ? openerSwapped : isHigher;
+            p->Flags = fromHigher ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
+        }
+        else if (higherOfPacket.Equals(lowerOfPacket))
         {
             p->Flags = openerSwapped ? p->Flags | PacketFlags.Swapped : p->Flags & ~PacketFlags.Swapped;
         }

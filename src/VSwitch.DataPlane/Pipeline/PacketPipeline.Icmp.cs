@@ -13,7 +13,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const ushort VersionAndClass = 0xF0FF;
     private const byte AnswerTtl = 255;
 
-    /// <summary>A packet for the router or the switch itself: an echo request is answered, nothing else is.</summary>
+    /// <summary>A packet for the router or the switch itself: an echo request is answered, what answers a health check is taken.</summary>
     private void AnswerLocal(PacketBuffer* p)
     {
         bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
@@ -24,7 +24,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             icmp[0] == (isV6 ? IcmpRules.EchoRequest6 : IcmpRules.EchoRequest) && icmp[1] == 0;
         if (!isEcho)
         {
-            Drop(p, DropReason.UnsupportedProtocol);
+            if (_snapshot.Probes.Length == 0 || !TryTakeProbeAnswer(p))
+            {
+                Drop(p, DropReason.UnsupportedProtocol);
+            }
+
             return;
         }
 

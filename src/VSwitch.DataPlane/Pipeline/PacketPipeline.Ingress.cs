@@ -133,6 +133,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void KeyOther4(PacketBuffer* p, Eni* eni, int port)
     {
         uint ports = Ports(p, out byte kind);
+        if ((eni->Flags & EniFlags.KeyedSlowly) != 0 && TryKeyForBalancer(p, ports))
+        {
+            return;
+        }
+
         Key4(p, eni, port, ports, kind);
         if (port != 0 && (eni->Flags & EniFlags.KeyedSlowly) != 0)
         {
@@ -161,7 +166,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             space = eip->Vpc;
             if (space == 0)
             {
-                KeyToPublic4(p, (uint)addresses, eip, ports, kind);
+                KeyPublic(p, eip, ports, kind);
                 return;
             }
 
@@ -192,6 +197,31 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         p->KeyLow = addresses;
         p->KeyHigh = high;
         p->Hash = FlowKey.Hash(addresses, high, _secretLow, _secretHigh);
+    }
+
+    /// <summary>To an address that maps to no one private one: a NAT gateway's EIP, a load balancer's, or one that belongs to no connection,
+    /// and Admit says why.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void KeyPublic(PacketBuffer* p, EipMap.Slot* eip, uint ports, byte kind)
+    {
+        if (eip->Nat != 0)
+        {
+            KeyToPublic4(p, Ip4Family.Source(p), eip, ports, kind);
+        }
+        else if (BalancerOf(p, Ip4Family.Destination(p)) == 0 || !TryKeyForBalancer(p, ports))
+        {
+            p->Flags |= PacketFlags.NoKey;
+            SetKey4(p, Ip4Family.Source(p), ports, space: 0, kind);
+        }
+    }
+
+    private void SetKey4(PacketBuffer* p, ulong addresses, uint ports, int space, byte kind)
+    {
+        uint swapped = FlowKey.Sort(ref addresses, ref ports);
+        p->Flags |= (PacketFlags)(swapped * (uint)PacketFlags.Swapped);
+        p->KeyLow = addresses;
+        p->KeyHigh = ports | FlowKey.Space(space, p->Protocol, kind);
+        p->Hash = FlowKey.Hash(addresses, p->KeyHigh, _secretLow, _secretHigh);
     }
 
     private void Key6(PacketBuffer* p, Eni* eni)

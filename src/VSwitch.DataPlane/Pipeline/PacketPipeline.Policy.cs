@@ -23,6 +23,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         public TAddress Destination;
         public byte Protocol;
         public ushort Selector;
+
+        /// <summary>Destination as the opener sends it, which its own rules see: not <see cref="Destination"/> where a load balancer is
+        /// between.</summary>
+        public TAddress Sent;
+
+        /// <summary><see cref="Selector"/> of what the opener sends.</summary>
+        public ushort SentSelector;
+
+        /// <summary>The backend of a load balancer's client, and the listener that the client knows it by.</summary>
+        public PortMapping Balanced;
+
+        /// <summary>The opener's port of the key, raw.</summary>
+        public ushort SourcePort;
         public bool IsHairpin;
         public bool IsRouted;
         public byte Ttl;
@@ -85,6 +98,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         /// <summary>The opener would be known by another address or port than so far.</summary>
         public bool IsElsewhere;
+
+        /// <summary>The connection's backend takes nothing more from its listener: the client may be given another one.</summary>
+        public bool IsBackendGone;
 
         /// <summary>A network ACL denies the opener's direction.</summary>
         public bool IsForwardDenied;
@@ -159,7 +175,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + opening.Port;
         bool isKept = opening.KeptEgressRule != SecurityGroupTable.NoRule;
         decision.EgressRule = isKept ? opening.KeptEgressRule : TFamily.Match(
-            _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Destination, opening.Selector);
+            _snapshot.SecurityGroups, eni->EgressRules, opening.Protocol, opening.Sent, opening.SentSelector);
         if (_tracer.IsEnabled)
         {
             TraceRule(PipelineStage.SecurityGroupEgress, opening.Port, decision.EgressRule, isKept);
@@ -171,13 +187,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
-            true, opening.Port, opening.Destination, opening.Protocol, opening.Selector, ""))
+            true, opening.Port, opening.Sent, opening.Protocol, opening.SentSelector, ""))
         {
             return DropReason.NetworkAcl;
         }
 
-        return opening.IsRouted
-            ? DecideRoute<TAddress, TFamily>(opening, ref decision) : DecidePeer<TAddress, TFamily>(opening, ref decision);
+        return opening.Balanced.IsThere ? DecideBalanced<TAddress, TFamily>(opening, ref decision)
+            : opening.IsRouted ? DecideRoute<TAddress, TFamily>(opening, ref decision)
+            : DecidePeer<TAddress, TFamily>(opening, ref decision);
     }
 
     /// <summary>Within a subnet the MAC says who receives it.</summary>
@@ -285,6 +302,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
+        if (opening.Balanced.IsThere)
+        {
+            return DecideBalanced<TAddress, TFamily>(opening, ref decision);
+        }
+
         decision.OutPort = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
         if (typeof(TAddress) == typeof(uint))
         {

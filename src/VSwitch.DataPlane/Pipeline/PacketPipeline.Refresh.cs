@@ -74,7 +74,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool isUnresolved = reason == DropReason.NeighborUnresolved;
         if (reason != DropReason.None && !isUnresolved)
         {
-            isGone = decision.IsElsewhere ||
+            isGone = decision.IsElsewhere || (decision.IsBackendGone && !isReply) ||
                 (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward));
             _connections.Remove(entry);
             return isGone ? DropReason.None : reason;
@@ -335,6 +335,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             KeptReceiver = forward.OutPort,
             IsKnown = true,
         };
+        (opening.Sent, opening.SentSelector) = (opening.Destination, opening.Selector);
+        opening.SourcePort = (ushort)(openerSwapped ? entry->KeyHigh >> 16 : entry->KeyHigh);
+        if (forward.Translates == FlowAction.TranslatesPorts && (entry->Flags & FlowFlags.HasPublicPort) == 0 && _balancing != null)
+        {
+            NoteBalanced(ref opening, entry, forward);
+        }
+
         opening.ReplySelector = ReplySelectorOf<TAddress>(opening, entry->KeyHigh, openerSwapped);
         opening.Inside = InsideOf(opening, entry->KeyHigh, openerSwapped);
         if ((entry->Flags & FlowFlags.HasPublicPort) != 0)

@@ -39,9 +39,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.MartianAddress;
         }
 
-        return p->InPort == 0
+        DropReason reason = p->InPort == 0
             ? CheckFromInternet<TAddress, TFamily>(source, destination, out isLocal)
             : CheckFromEni<TAddress, TFamily>(p->InPort, target, source, destination, out isRouted, out isLocal);
+        bool isBalanced = typeof(TAddress) == typeof(uint) && reason == DropReason.None && !isLocal &&
+            BalancerOf(p, Ip4Family.Destination(p)) != 0;
+        return isBalanced ? CheckForBalancer(p, out isLocal) : reason;
     }
 
     private DropReason CheckFromEni<TAddress, TFamily>(
@@ -92,31 +95,32 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.None;
         }
 
-        int target;
+        int vpc;
         if (typeof(TAddress) == typeof(uint))
         {
             Eip* eip = _snapshot.Eips + TFamily.EipOf(_snapshot, destination);
-            target = eip->Port;
             if (eip->Nat != 0)
             {
                 return CheckOutsideSource<TAddress, TFamily>(_snapshot.NatGateways[eip->Nat].Vpc, source);
             }
 
-            if (target == 0)
+            vpc = eip->Vpc;
+            if (!eip->IsBound)
             {
                 return DropReason.EipUnbound;
             }
         }
         else
         {
-            target = PublicPortOf(Unsafe.As<TAddress, RawIp6>(ref destination));
+            int target = PublicPortOf(Unsafe.As<TAddress, RawIp6>(ref destination));
+            vpc = _snapshot.Enis[target].Vpc;
             if (target == 0 || !IsReachable<TAddress, TFamily>(target, source))
             {
                 return DropReason.NoRoute;
             }
         }
 
-        return CheckOutsideSource<TAddress, TFamily>(_snapshot.Enis[target].Vpc, source);
+        return CheckOutsideSource<TAddress, TFamily>(vpc, source);
     }
 
     /// <summary>True when the ENI's route table sends the outside address to the internet side.</summary>

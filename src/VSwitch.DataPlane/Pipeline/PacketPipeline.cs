@@ -107,7 +107,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         _nowNs = nowNs;
         _nowMs = (uint)nowMs;
         TakeConfiguration();
-        if (_shared.Neighbors.NextDueMs <= nowMs && AgeNeighbors(nowMs))
+        if (_shared.Alarm.NextDueMs <= nowMs && DoDue(nowMs))
         {
             TakeConfiguration();
         }
@@ -115,6 +115,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         if (_shared.Scrubber.NextDueMs <= nowMs)
         {
             _shared.Scrubber.Look(_snapshot, nowNs);
+        }
+
+        if (_isSnapshotNew)
+        {
+            TakeUpBackends(nowMs);
         }
 
         _establishedDeadlineMs = _nowMs + _timeoutMs[(int)FlowState.TcpEstablished];
@@ -205,6 +210,7 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         if (_shared.Snapshot != _snapshot)
         {
             _snapshot = _shared.Snapshot;
+            _isSnapshotNew = true;
             UseSnapshot();
         }
     }

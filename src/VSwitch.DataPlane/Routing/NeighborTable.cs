@@ -1,5 +1,6 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.DataPlane.Routing;
 
@@ -36,12 +37,15 @@ public sealed unsafe class NeighborTable : IDisposable
     private int _overdueAt;
     private int _isAging;
     private long _turn;
-    private long _nextDueMs = long.MaxValue;
+    private readonly Alarm _due = new();
+    private readonly Alarm? _alarm;
     private int _version;
 
     /// <summary>Makes an empty table.</summary>
-    public NeighborTable()
+    /// <param name="alarm">Is brought forward with <see cref="NextDueMs"/>; may be null.</param>
+    public NeighborTable(Alarm? alarm = null)
     {
+        _alarm = alarm;
         _memory = new HugeMemory(SlotCount * (nuint)sizeof(Slot));
         _slots = (Slot*)_memory.Address;
     }
@@ -65,7 +69,7 @@ public sealed unsafe class NeighborTable : IDisposable
     }
 
     /// <summary>When a neighbour is due for <see cref="TryBeginAging"/>, milliseconds; not before, and perhaps a little after.</summary>
-    public long NextDueMs => Volatile.Read(ref _nextDueMs);
+    public long NextDueMs => _due.NextDueMs;
 
     /// <summary>Grows after each MAC that is learnt or changes: whoever waits for one looks again when it has grown.</summary>
     public int Version => Volatile.Read(ref _version);
@@ -136,13 +140,13 @@ public sealed unsafe class NeighborTable : IDisposable
     /// <returns>False when none is due, or another worker looks after them.</returns>
     public bool TryBeginAging(long nowMs)
     {
-        if (_nextDueMs > nowMs || Interlocked.CompareExchange(ref _isAging, 1, 0) != 0)
+        if (NextDueMs > nowMs || Interlocked.CompareExchange(ref _isAging, 1, 0) != 0)
         {
             return false;
         }
 
         // Before the slots are read: who is learnt from here on brings the time forward again.
-        Interlocked.Exchange(ref _nextDueMs, long.MaxValue);
+        _due.Clear();
         _overdueCount = 0;
         _overdueAt = 0;
         for (int i = 0; i < SlotCount; i++)
@@ -220,17 +224,8 @@ public sealed unsafe class NeighborTable : IDisposable
 
     private void BringForward(long dueMs)
     {
-        long next = Volatile.Read(ref _nextDueMs);
-        while (dueMs < next)
-        {
-            long seen = Interlocked.CompareExchange(ref _nextDueMs, dueMs, next);
-            if (seen == next)
-            {
-                return;
-            }
-
-            next = seen;
-        }
+        _due.BringForward(dueMs);
+        _alarm?.BringForward(dueMs);
     }
 
     private ulong Lookup(RawIp6 address, bool isV6)

@@ -51,7 +51,8 @@ public sealed unsafe class EipMap : IDisposable
         Slot* slot = Find(eip.Address);
         if (slot->Number == 0)
         {
-            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = eip.Vpc, Nat = eip.Nat };
+            ushort vpc = eip.Private == 0 ? (ushort)0 : eip.Vpc;
+            *slot = new Slot { Address = eip.Address, Private = eip.Private, Number = number, Vpc = vpc, Nat = eip.Nat };
             Count++;
         }
     }

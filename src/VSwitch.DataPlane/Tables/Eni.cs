@@ -131,6 +131,9 @@ public struct Eip
     /// <summary>NAT gateway that goes out by it: index into <see cref="ForwardingSnapshot.NatGateways"/>, 0 = none.</summary>
     public ushort Nat;
 
+    /// <summary>Number of the load balancer that it brings connections to; 0 = none.</summary>
+    public ushort Balancer;
+
     /// <summary>Its number over reconfigurations, from 1: what it counted and its level of bandwidth stay with it.</summary>
     public int Number;
 
@@ -149,8 +152,8 @@ public struct Eip
     /// <summary>Meter, and bucket among the shared token buckets, of what it receives.</summary>
     public readonly int InMeter => InMeterOf(Number);
 
-    /// <summary>True when it stands for something: a private address, or a NAT gateway.</summary>
-    public readonly bool IsBound => Port != 0 || Nat != 0;
+    /// <summary>True when it stands for something: a private address, a NAT gateway, or a load balancer.</summary>
+    public readonly bool IsBound => Port != 0 || Nat != 0 || Balancer != 0;
 
     /// <summary>Meter of what the EIP with that number sends.</summary>
     public static int OutMeterOf(int number) => 2 * number;

@@ -1,9 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Policy;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 
 namespace VSwitch.DataPlane.Tables;
@@ -117,6 +119,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Compiled network ACLs.</summary>
     public NetworkAclTable NetworkAcls { get; init; } = NetworkAclTable.Empty;
 
+    /// <summary>Load balancers.</summary>
+    public BalancerTable Balancers { get; init; } = BalancerTable.Empty;
+
     /// <summary>The public side; without an <c>internet</c> section one with no address and no route.</summary>
     public required InternetSide Internet { get; init; }
 
@@ -137,6 +142,15 @@ public sealed unsafe class ForwardingSnapshot
 
     /// <summary>Thresholds by index into <see cref="Eips"/>; empty when no EIP is protected.</summary>
     public EipProtection[] Protections { get; init; } = [];
+
+    /// <summary>Health checks by number; empty when there is none, else index 0 and holes have no port.</summary>
+    public ProbeTarget[] Probes { get; init; } = [];
+
+    /// <summary><see cref="ProbeKey"/> to the number of the first ARP check of that address.</summary>
+    public NativeMap? ArpProbes { get; init; }
+
+    /// <summary>Key of an address behind a port (raw address).</summary>
+    public static ulong ProbeKey(int port, uint raw) => ((ulong)(uint)port << 32) | raw;
 
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>

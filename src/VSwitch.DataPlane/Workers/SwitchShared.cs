@@ -1,7 +1,9 @@
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Nat;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Watching;
@@ -16,6 +18,7 @@ public sealed class SwitchShared : IDisposable
     private IPacketDevice?[] _devices;
     private uint _generation = 1;
     private WatchSet? _watch;
+    private BalancerState? _balancing;
 
     /// <summary>Makes the shared state.</summary>
     /// <param name="snapshot">First snapshot.</param>
@@ -32,12 +35,16 @@ public sealed class SwitchShared : IDisposable
         Secret = secret;
         Scrubber = new Scrubber((bucketCapacity + 1) / 2, secret);
         Nat = new NatTable((bucketCapacity / 2) + 1, budget.Capacity);
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
         ApplyRates(snapshot);
         Nat.Use(snapshot);
+        MakeRoomFor(snapshot);
+        RefreshProbes(before: null, snapshot);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
-    /// bandwidth is used up by questions.</summary>
+    /// bandwidth is used up by questions, and no health checks of its own.</summary>
     private SwitchShared(
         ForwardingSnapshot snapshot, IPacketDevice?[] devices, FlowBudget budget, (ulong, ulong) secret, uint generation, int poolCapacity)
     {
@@ -50,6 +57,8 @@ public sealed class SwitchShared : IDisposable
         Scrubber = new Scrubber((snapshot.MeterEnd + 1) / 2, secret);
         Nat = new NatTable(Math.Max(poolCapacity, (snapshot.MeterEnd / 2) + 1), budget.Capacity);
         Nat.Use(snapshot);
+        Neighbors = new NeighborTable(Alarm);
+        Probes = new ProbeTable(secret, Alarm);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -87,7 +96,16 @@ public sealed class SwitchShared : IDisposable
     public ErrorLimiter Errors { get; } = new();
 
     /// <summary>Neighbours on the internet side.</summary>
-    public NeighborTable Neighbors { get; } = new();
+    public NeighborTable Neighbors { get; }
+
+    /// <summary>Health checks.</summary>
+    public ProbeTable Probes { get; }
+
+    /// <summary>When something of these is due.</summary>
+    public Alarm Alarm { get; } = new();
+
+    /// <summary>What load balancers keep; null while there never was one.</summary>
+    public BalancerState? Balancing => Volatile.Read(ref _balancing);
 
     /// <summary>Public ports of the NAT gateways' connections.</summary>
     public NatTable Nat { get; }
@@ -101,9 +119,12 @@ public sealed class SwitchShared : IDisposable
     {
         ApplyRates(snapshot);
         Nat.Use(snapshot);
+        MakeRoomFor(snapshot);
+        ForwardingSnapshot before = Snapshot;
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
+        RefreshProbes(before, snapshot);
     }
 
     /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,
@@ -121,6 +142,8 @@ public sealed class SwitchShared : IDisposable
         Neighbors.CopyTo(fork.Neighbors, nowMs);
         Scrubber.CopyTo(fork.Scrubber);
         Nat.CopyTo(fork.Nat);
+        fork._balancing = Balancing?.Fork(connections, fork.Alarm);
+        fork.MakeRoomFor(snapshot);
         return fork;
     }
 
@@ -134,9 +157,29 @@ public sealed class SwitchShared : IDisposable
         PortBuckets.Dispose();
         Scrubber.Dispose();
         Neighbors.Dispose();
+        Probes.Dispose();
         Held.Dispose();
         Errors.Dispose();
         Nat.Dispose();
+        _balancing?.Dispose();
+    }
+
+    /// <summary>The control thread only, before the snapshot is seen.</summary>
+    private void MakeRoomFor(ForwardingSnapshot snapshot)
+    {
+        if (_balancing == null && !snapshot.Balancers.IsEmpty)
+        {
+            Volatile.Write(ref _balancing, new BalancerState(Budget.Capacity, Secret, Probes, Alarm));
+        }
+    }
+
+    /// <summary>After the snapshot is in force: a worker that hears of it takes the checks from there.</summary>
+    private void RefreshProbes(ForwardingSnapshot? before, ForwardingSnapshot snapshot)
+    {
+        if (snapshot.Probes.Length > 0 || before?.Probes.Length > 0)
+        {
+            Probes.Refresh();
+        }
     }
 
     private void ApplyRates(ForwardingSnapshot snapshot)

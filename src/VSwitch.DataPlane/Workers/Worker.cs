@@ -75,6 +75,9 @@ public sealed unsafe class Worker : IDisposable
         }
     }
 
+    /// <summary>When something is due that no packet brings, milliseconds.</summary>
+    public long NextDueMs => _shared.Alarm.NextDueMs;
+
     /// <summary>Its device queues.</summary>
     public DeviceQueues Queues { get; }
 

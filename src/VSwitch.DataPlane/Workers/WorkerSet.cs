@@ -188,6 +188,7 @@ public sealed class WorkerSet : IDisposable
     /// <returns>False when the frame fits no buffer.</returns>
     public bool InjectAndSettle(ReadOnlySpan<byte> frame, int port, long nowNs)
     {
+        SettleDue(nowNs);
         SettleHeld(nowNs);
         foreach (Worker worker in Workers)
         {
@@ -199,6 +200,18 @@ public sealed class WorkerSet : IDisposable
         SettleRings(nowNs);
         SettleHeld(nowNs);
         return taken;
+    }
+
+    /// <summary>When a health check is due, milliseconds.</summary>
+    public long DueMs => Shared.Probes.NextDueMs;
+
+    /// <summary>Sends what is due by then without a packet, all of it by one worker (replay).</summary>
+    public void SettleDue(long nowNs)
+    {
+        while (DueMs <= nowNs / 1_000_000)
+        {
+            Workers[0].RunHandedOver(nowNs);
+        }
     }
 
     /// <summary>Ends the waiting of every held packet that need not wait any longer, the longest held of all workers first and

@@ -173,10 +173,13 @@ public sealed unsafe class WorkerThread
         Volatile.Write(ref _mark.IsSleeping, 0);
     }
 
-    /// <summary>Until a held packet's time is up, at most.</summary>
+    /// <summary>Until a held packet's time is up, or something is due, at most. One worker wakes for what is due; any other that is
+    /// awake then does it as well.</summary>
     private int SleepMs(long nowNs)
     {
-        long deadlineNs = _worker.Pipeline.HeldDeadlineNs;
+        long alarmMs = _worker.Index == 0 ? _worker.NextDueMs : long.MaxValue;
+        long alarmNs = alarmMs >= long.MaxValue / 1_000_000 ? long.MaxValue : alarmMs * 1_000_000;
+        long deadlineNs = Math.Min(_worker.Pipeline.HeldDeadlineNs, alarmNs);
         int longestMs = _worker.Queues.AlwaysReadyCount > 0 ? LongestBlindSleepMs : LongestSleepMs;
         return deadlineNs == long.MaxValue ? longestMs
             : (int)Math.Clamp(((deadlineNs - nowNs) / 1_000_000) + 1, 0, longestMs);

@@ -20,11 +20,15 @@ internal sealed class RestingNumbers(TimeProvider time)
         Peering,
         ElasticIp,
         Group,
+        Probe,
+        Backend,
     }
 
     /// <summary>Releases the numbers that have rested; <see cref="Commit"/> makes it final.</summary>
+    /// <param name="numbers">Who has which number.</param>
+    /// <param name="hasConnections">True for the number of a backend that still has connections: it rests on.</param>
     /// <returns>Numbers of EIPs that nobody has now.</returns>
-    public IReadOnlyList<int> Release(NumberDirectory numbers)
+    public IReadOnlyList<int> Release(NumberDirectory numbers, Func<int, bool> hasConnections)
     {
         var eips = new List<int>();
         foreach ((Kind kind, string name) in Rested())
@@ -42,6 +46,14 @@ internal sealed class RestingNumbers(TimeProvider time)
                     break;
                 case Kind.Group:
                     numbers.ReleaseGroup(name);
+                    break;
+                case Kind.Probe:
+                    numbers.ReleaseProbe(name);
+                    break;
+                case Kind.Backend when hasConnections(numbers.KnownBackend(name)):
+                    break;
+                case Kind.Backend:
+                    numbers.ReleaseBackend(name);
                     break;
                 default:
                     eips.Add(numbers.ReleaseEip(name));
@@ -75,5 +87,7 @@ internal sealed class RestingNumbers(TimeProvider time)
         .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
         .. config.Peerings.Select(p => p.Name).Concat(PeeringConfig.NamesInRoutes(config)).Select(p => (Kind.Peering, p)),
         .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
+        .. ProbeCompiler.Wanted(config).Select(p => (Kind.Probe, p.Name)),
+        .. BalancerCompiler.BackendNames(config).Select(b => (Kind.Backend, b)),
     ];
 }

@@ -180,7 +180,7 @@ internal sealed class SwitchHost : IDisposable
         Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
         NumberDirectory numbers = _numbers.Copy();
-        IReadOnlyList<int> freeEips = _resting.Release(numbers);
+        IReadOnlyList<int> freeEips = _resting.Release(numbers, number => _shared.Balancing?.Backends.LiveOf(number) > 0);
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
         RequireCapacity(snapshot);
         return new PreparedChange(config, numbers, freeEips, wanted) { Snapshot = snapshot };

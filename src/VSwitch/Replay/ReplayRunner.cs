@@ -19,6 +19,7 @@ internal sealed class ReplayRunner : IDisposable
 {
     private const string AutoPort = "auto";
     private const long LongestStepNs = 5L * 86_400 * 1_000_000_000;
+    private const long LongestProbingNs = 3600L * 1_000_000_000;
     private static readonly (ulong, ulong) FixedSecret = (0x5653_7769_7463_6852, 0x6570_6c61_7953_6563);
     private readonly ReplayOptions _options;
     private readonly SwitchConfig _config;
@@ -179,12 +180,7 @@ internal sealed class ReplayRunner : IDisposable
             return;
         }
 
-        for (long dueNs = NextDueNs; dueNs <= timestampNs; dueNs = NextDueNs)
-        {
-            _clock.NowNs = Math.Max(_clock.NowNs, dueNs);
-            _workers.SettleHeld(_clock.NowNs);
-            _wires.Deliver(Inject);
-        }
+        SettleUntil(timestampNs);
 
         while (timestampNs - _clock.NowNs > LongestStepNs)
         {
@@ -198,7 +194,27 @@ internal sealed class ReplayRunner : IDisposable
         _clock.NowNs = Math.Max(_clock.NowNs, timestampNs);
     }
 
-    private long NextDueNs => Math.Min(_workers.HeldDeadlineNs, _wires.NextDueNs);
+    /// <summary>What no packet brings happens at its own time: held packets whose time is up, health checks. After so long a silence
+    /// that it is a jump in time rather than a trace, health checks rest until its end.</summary>
+    private void SettleUntil(long timestampNs)
+    {
+        long restNs = _clock.NowNs + LongestProbingNs;
+        while (true)
+        {
+            long dueMs = _workers.DueMs;
+            long dueNs = dueMs >= restNs / 1_000_000 ? long.MaxValue : dueMs * 1_000_000;
+            long nextNs = Math.Min(Math.Min(_workers.HeldDeadlineNs, _wires.NextDueNs), dueNs);
+            if (nextNs > timestampNs)
+            {
+                return;
+            }
+
+            _clock.NowNs = Math.Max(_clock.NowNs, nextNs);
+            _workers.SettleDue(_clock.NowNs);
+            _workers.SettleHeld(_clock.NowNs);
+            _wires.Deliver(Inject);
+        }
+    }
 
     private void Pace(Stopwatch clock, long traceNs, CancellationToken stop)
     {
