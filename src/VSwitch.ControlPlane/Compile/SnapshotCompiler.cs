@@ -80,10 +80,28 @@ public sealed unsafe class SnapshotCompiler
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
             Timeouts = CompileTimeouts(_config.Switch.Timeouts),
             BucketRates = CompileRates(),
+            Spreads = CompileSpreads(),
         };
         FillPorts(snapshot, sets);
         FillEips(snapshot);
         return snapshot;
+    }
+
+    /// <summary>By port; empty when no ENI has an RSS of its own.</summary>
+    private EniSpread?[] CompileSpreads()
+    {
+        if (!_config.Enis.Any(e => e.Rss != null))
+        {
+            return [];
+        }
+
+        var spreads = new EniSpread?[_numbers.PortCount];
+        foreach (EniConfig eni in _config.Enis)
+        {
+            spreads[_numbers.PortOf(eni.Name)] = eni.Rss is EniRssConfig rss ? new EniSpread(rss.Key, rss.Indirection) : null;
+        }
+
+        return spreads;
     }
 
     private Vpc[] CompileVpcs()
@@ -230,8 +248,8 @@ public sealed unsafe class SnapshotCompiler
             eni->Subnet = (ushort)subnet;
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
-                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit);
-            eni->Since = _numbers.PortSince(config.Name);
+                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) | (config.Detached ? EniFlags.Detached : EniFlags.None);
+            eni->Since = _numbers.NoteAttachment(config.Name, config.Detached ? "detached" : $"instance {config.Instance}");
             (eni->EgressRules, eni->IngressRules) = sets[i];
             eni->LinkLocalLow = Raw.LinkLocalLow(config.Mac);
             eni->Ip6First = next6;

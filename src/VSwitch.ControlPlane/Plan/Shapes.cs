@@ -14,6 +14,7 @@ internal static class Shapes
         "switch", _ => "switch",
         new ValueField<SwitchSettings>("workers", s => Number(s.Workers)),
         new ValueField<SwitchSettings>("rss.key", s => ConfigText.RssKey(s.RssKey), ConfigText.RssKey(Usual.RssKey)),
+        new ValueField<SwitchSettings>("rss.indirection", s => Indirection(s.RssIndirection)),
         new ValueField<SwitchSettings>("gatewayMac", s => s.GatewayMac.ToString(), Usual.GatewayMac.ToString()),
         new ValueField<SwitchSettings>("connections.capacity", s => Number(s.ConnectionCapacity), Number(Usual.ConnectionCapacity)),
         Timeout("tcpEstablished", t => t.TcpEstablished),
@@ -88,7 +89,12 @@ internal static class Shapes
         new ValueField<EniConfig>("device", e => Device(e.Device)),
         new ValueField<EniConfig>("tcp", e => e.TcpLoose ? "loose" : "strict", "strict"),
         new ValueField<EniConfig>("sourceDestCheck", e => Flag(e.SourceDestCheck), "true"),
-        new ValueField<EniConfig>("mtu", e => Number(e.Mtu)));
+        new ValueField<EniConfig>("mtu", e => Number(e.Mtu)),
+        new ValueField<EniConfig>("detached", e => Flag(e.Detached), "false"),
+        new ValueField<EniConfig>("deleteWithInstance", e => e.Primary ? null : Flag(e.DeleteWithInstance), "false"),
+        new ValueField<EniConfig>("queues", e => Number(e.Queues)),
+        new ValueField<EniConfig>("rss.key", e => e.Rss == null ? null : ConfigText.RssKey(e.Rss.Key)),
+        new ValueField<EniConfig>("rss.indirection", e => Indirection(e.Rss?.Indirection)));
 
     public static readonly Shape<ElasticIpConfig> ElasticIp = new(
         "elastic-ip", e => e.Name,
@@ -97,7 +103,8 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("privateIp", e => e.PrivateIp?.ToString()),
         new ValueField<ElasticIpConfig>("bandwidth", e => Rate(e.BandwidthBitsPerSecond)),
         new ValueField<ElasticIpConfig>("bandwidthIn", e => Rate(e.BandwidthInBitsPerSecond)),
-        new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))));
+        new ValueField<ElasticIpConfig>("billing", e => ConfigText.Word(e.Billing), ConfigText.Word(default(BillingType))),
+        new ValueField<ElasticIpConfig>("singleZone", e => Flag(e.SingleZone), "false"));
 
     public static readonly Shape<FlowLogConfig> FlowLog = new(
         "flow-log", l => l.Name,
@@ -152,6 +159,8 @@ internal static class Shapes
     ];
 
     private static string? Rate(long? bitsPerSecond) => bitsPerSecond is long rate ? ConfigText.Rate(rate) : null;
+
+    private static string? Indirection(IReadOnlyList<byte>? table) => table == null ? null : string.Join(' ', table);
 
     private static string? Number(int? value) => value?.ToString(CultureInfo.InvariantCulture);
 

@@ -109,6 +109,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return ResolveNeighbor<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
         }
 
+        if ((_snapshot.Enis[decision.OutPort].Flags & EniFlags.Detached) != 0)
+        {
+            return DropReason.PortDown;
+        }
+
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
             false, decision.OutPort, opening.Source, opening.Protocol, opening.Selector, ""))
         {

@@ -123,11 +123,15 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Rates of the token buckets of all <see cref="Eips"/>, both ways; 0 = no cap.</summary>
     public required BucketRate[] BucketRates { get; init; }
 
+    /// <summary>How frames are spread over the queues, by port; null, or no place, where each worker has a queue of its own.</summary>
+    public EniSpread?[] Spreads { get; init; } = [];
+
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>
     public Eip EipAt(int index) => Eips[index];
 
-    /// <summary>Version of the snapshot in which a port's ENI appeared; 0 for the internet side and for holes.</summary>
+    /// <summary>Version of the snapshot in which a port's ENI appeared or was attached or detached last; 0 for the internet side and for
+    /// holes.</summary>
     public uint PortSince(int port) => Enis[port].Since;
 
     /// <summary>Key of an IPv4 address in a VPC (raw address).</summary>

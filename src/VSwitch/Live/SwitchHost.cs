@@ -23,6 +23,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly FlowLogService _flowLogs;
+    private readonly QueueChanges _queues = new();
     private readonly int _portCapacity;
     private readonly int _processors;
     private NumberDirectory _numbers = new();
@@ -63,7 +64,7 @@ internal sealed class SwitchHost : IDisposable
             Eip.OutMeterOf(_numbers.EipCount + SpareEips), (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, config.Switch.RssIndirection);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
@@ -178,6 +179,7 @@ internal sealed class SwitchHost : IDisposable
         RequireUnchangedSettings(config.Switch);
         Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
+        QueueChanges.Require(config, _open.Where(o => wanted.ContainsKey(o.Key)).Select(o => (o.Key, o.Value.Device)), WorkerCount);
         NumberDirectory numbers = _numbers.Copy();
         IReadOnlyList<int> freeEips = _resting.Release(numbers);
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
@@ -189,7 +191,7 @@ internal sealed class SwitchHost : IDisposable
     public void Commit(PreparedChange change)
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
-        RebaseCounters(change.Snapshot);
+        RebaseCounters(change);
         foreach (int eip in change.FreeEips)
         {
             _shared.Buckets.Clear(Eip.OutMeterOf(eip));
@@ -218,6 +220,8 @@ internal sealed class SwitchHost : IDisposable
         Mirrors.Use(change.Config.Mirrors);
         Watch.Refresh();
         WaitForRound();
+        _queues.Use(change.Config, Devices, WorkerCount);
+        _queues.Forget(removed);
         removed.ForEach(d => d.Dispose());
     }
 
@@ -248,6 +252,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Mirrors.Dispose();
+        _queues.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -272,14 +277,14 @@ internal sealed class SwitchHost : IDisposable
     }
 
     private static IEnumerable<(string Port, DeviceConfig Device)> Wanted(SwitchConfig config) =>
-        config.Enis.Select(e => (e.Name, e.Device)).Append(("internet", config.Internet?.Device))
+        config.Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device)).Append(("internet", config.Internet?.Device))
             .Where(d => d.Device != null).Select(d => (d.Item1, d.Device!));
 
     private void OpenDevices(SwitchConfig config)
     {
         foreach ((string port, DeviceConfig device) in Wanted(config))
         {
-            _open[port] = (device, DeviceFactory.Open(device, WorkerCount));
+            _open[port] = (device, DeviceFactory.Open(device, WorkerCount, PortQueues.Of(config, port, WorkerCount)));
         }
     }
 
@@ -302,6 +307,12 @@ internal sealed class SwitchHost : IDisposable
         if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
         {
             refused.Add("switch.rss.key");
+        }
+
+        if (!(asked.RssIndirection ?? []).SequenceEqual(now.RssIndirection ?? []))
+        {
+            // Another worker would own connections that live in this one's table.
+            refused.Add("switch.rss.indirection");
         }
 
         if (refused.Count > 0)
@@ -347,7 +358,7 @@ internal sealed class SwitchHost : IDisposable
     {
         foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount, PortQueues.Of(change.Config, port, WorkerCount)));
         }
     }
 
@@ -370,13 +381,14 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>
-    private void RebaseCounters(ForwardingSnapshot snapshot)
+    private void RebaseCounters(PreparedChange change)
     {
-        for (int port = 1; port < snapshot.PortCount; port++)
+        ForwardingSnapshot snapshot = change.Snapshot;
+        foreach (EniConfig eni in change.Config.Enis)
         {
-            if (snapshot.PortSince(port) > Snapshot.Version)
+            if (change.Numbers.PortSince(eni.Name) > Snapshot.Version)
             {
-                Workers.Rebase(port);
+                Workers.Rebase(change.Numbers.PortOf(eni.Name));
             }
         }
 
