@@ -23,15 +23,11 @@ public sealed unsafe class EniSpread
     public EniSpread(ReadOnlySpan<byte> key, IReadOnlyList<byte>? indirection)
     {
         _toeplitz = new Toeplitz(key);
-        IsTable = indirection != null;
         for (int i = 0; i < _indirection.Length; i++)
         {
             _indirection[i] = indirection?[i] ?? (byte)(i % MaxQueues);
         }
     }
-
-    /// <summary>True when a table was given.</summary>
-    public bool IsTable { get; }
 
     /// <summary>The queue of an entry of the table.</summary>
     /// <param name="entry">0 to 127.</param>

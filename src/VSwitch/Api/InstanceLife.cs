@@ -11,18 +11,16 @@ internal static class InstanceLife
     /// </exception>
     public static SwitchConfig Create(SwitchConfig config, NewInstance asked)
     {
-        bool isThere = ConfigEdit.Instances.Has(config, asked.Instance.Name);
         EniConfig? eni = config.Enis.FirstOrDefault(e => e.Name == asked.Primary.Name);
-        if (isThere != (eni?.Instance == asked.Instance.Name && eni.Primary))
+        if (ConfigEdit.Instances.Has(config, asked.Instance.Name))
         {
-            throw new ProblemException(Problems.Conflict(isThere
-                ? $"instance '{asked.Instance.Name}' is there already, with another primary ENI; change it instead of adding it"
-                : eni != null ? $"ENI '{eni.Name}' is there already; a primary ENI is made with its instance: give it another name"
-                : $"instance '{asked.Instance.Name}' is not there"));
+            return eni is { Primary: true } && eni.Instance == asked.Instance.Name
+                ? ConfigEdit.Enis.Add(ConfigEdit.Instances.Add(config, asked.Instance), asked.Primary)
+                : throw new ProblemException(Problems.Conflict($"instance '{asked.Instance.Name}' is there already, with another primary ENI; change it instead of adding it"));
         }
 
-        return isThere
-            ? ConfigEdit.Enis.Add(ConfigEdit.Instances.Add(config, asked.Instance), asked.Primary)
+        return eni != null
+            ? throw new ProblemException(Problems.Conflict($"ENI '{eni.Name}' is there already, and a primary ENI is made with its instance; give it another name"))
             : ConfigEdit.Settled(config with { Instances = [.. config.Instances, asked.Instance], Enis = [.. config.Enis, asked.Primary] }, config);
     }
 

@@ -37,7 +37,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 {
                     "none" => "",
                     "detached" => "detached",
-                    string attachment => $"{s.Now.Text("instance")} {attachment}{(s.Now.Text("deleteWithInstance") == "yes" ? ", goes with it" : "")}",
+                    string attachment => $"{s.Now.Text("instance")} {attachment}{(s.Now.Text("deleteWithInstance") == "yes" ? ", goes with it" : "")}".Trim(),
                 }),
                 Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"),
                 Column.Of("groups", "securityGroups"),
@@ -53,7 +53,8 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
             [
                 Column.Of("worker", "index"),
                 new("load", s => s.Now.At("load") is JsonElement load ? load.GetDouble().ToString("0 %", CultureInfo.InvariantCulture) : "", IsNumber: true),
-                Column.Count("ports", "ports"), Column.Count("queues", "queues"), Column.Count("rss", "rssEntries"),
+                new("polls", s => s.Now.At("queues") == null ? ""
+                    : $"{s.Now.Text("queues")} queues of {s.Now.Text("ports")} ports, {s.Now.Text("rssEntries")} of 128 buckets"),
                 Column.Count("flows", "connections"), Column.Count("packets", "burstPackets") with { OnlyOnce = true }, Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
                 Column.Count("handed over", "handedOver"), Column.Count("taken over", "takenOver"), Column.Count("held", "held"), Column.Count("free", "smallBuffers.free"),
             ]),
