@@ -33,7 +33,7 @@ public sealed class RandomConfig(Random random)
             if (Chance(50))
             {
                 instances.Add(new InstanceConfig(Name("vm"), random.Next(1, 9), default));
-                enis[i] = enis[i] with { Instance = instances[^1].Name, Primary = true };
+                enis[i] = enis[i] with { Instance = instances[^1].Name, Primary = true, Detached = false };
             }
         }
 
@@ -175,8 +175,17 @@ public sealed class RandomConfig(Random random)
             TcpLoose = Chance(30),
             SourceDestCheck = Chance(70),
             Mtu = Mtu(),
+            Detached = Chance(10),
+            DeleteWithInstance = Chance(20),
+            Rss = Chance(20) ? Rss() : null,
         };
     }
+
+    private EniRssConfig Rss() => new()
+    {
+        Key = Chance(50) ? Toeplitz.MicrosoftKey() : Toeplitz.SymmetricKey(),
+        Indirection = Chance(50) ? [.. Enumerable.Range(0, 128).Select(_ => (byte)random.Next(64))] : null,
+    };
 
     private IEnumerable<ElasticIpConfig> ElasticIps(EniConfig[] enis, bool isOnline)
     {

@@ -23,6 +23,7 @@ public sealed class NumberDirectory
     private readonly NumberSpace _backends;
     private readonly NumberSpace _probes;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
+    private readonly Dictionary<string, (string Attachment, uint ChangedIn)> _attachments;
 
     /// <summary>Makes an empty one.</summary>
     public NumberDirectory()
@@ -36,6 +37,7 @@ public sealed class NumberDirectory
         _probes = new NumberSpace("health checks", 1, ProbeTable.Capacity - 1);
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
+        _attachments = new Dictionary<string, (string, uint)>(StringComparer.Ordinal);
     }
 
     private NumberDirectory(NumberDirectory other)
@@ -48,6 +50,7 @@ public sealed class NumberDirectory
         _backends = new NumberSpace(other._backends);
         _probes = new NumberSpace(other._probes);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
+        _attachments = new Dictionary<string, (string, uint)>(other._attachments, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
         Version = other.Version;
     }
@@ -71,6 +74,20 @@ public sealed class NumberDirectory
     /// <summary>Version of the snapshot in which an ENI appeared: a name that one snapshot did not have is another ENI in the
     /// next, though it keeps its number.</summary>
     public uint PortSince(string eni) => _ports.SinceOf(eni);
+
+    /// <summary>Notes what an ENI is attached to now.</summary>
+    /// <param name="eni">The ENI; it has a number.</param>
+    /// <param name="attachment">Its instance, or that it is detached.</param>
+    /// <returns>Version of the snapshot since which the same guest has the same ENI: what is older belongs to another.</returns>
+    public uint NoteAttachment(string eni, string attachment)
+    {
+        uint since = PortSince(eni);
+        bool isSame = _attachments.TryGetValue(eni, out (string Attachment, uint ChangedIn) known) && known.Attachment == attachment &&
+            since <= known.ChangedIn;
+        uint changedIn = isSame ? known.ChangedIn : Version;
+        _attachments[eni] = (attachment, changedIn);
+        return changedIn;
+    }
 
     /// <summary>Number of a VPC, from 1.</summary>
     /// <exception cref="InvalidOperationException">All 65535 are taken.</exception>
@@ -155,7 +172,11 @@ public sealed class NumberDirectory
     /// <summary>Lets the next new ENI have the number of one that is gone. The caller knows that no connection and no
     /// counter of the old one is of interest any more.</summary>
     /// <returns>False when the ENI has no number.</returns>
-    public bool ReleasePort(string eni) => _ports.Release(eni);
+    public bool ReleasePort(string eni)
+    {
+        _attachments.Remove(eni);
+        return _ports.Release(eni);
+    }
 
     /// <summary>Lets the next new VPC have the number of one that is gone, once no connection of it can be left.
     /// </summary>

@@ -91,10 +91,28 @@ public sealed unsafe partial class SnapshotCompiler
             Protections = QosCompiler.Protections(_config),
             Probes = probes,
             ArpProbes = ProbeCompiler.ArpMapOf(probes),
+            Spreads = CompileSpreads(),
         };
         FillPorts(snapshot, sets);
         FillEips(snapshot);
         return snapshot;
+    }
+
+    /// <summary>By port; empty when no ENI has an RSS of its own.</summary>
+    private EniSpread?[] CompileSpreads()
+    {
+        if (!_config.Enis.Any(e => e.Rss != null))
+        {
+            return [];
+        }
+
+        var spreads = new EniSpread?[_numbers.PortCount];
+        foreach (EniConfig eni in _config.Enis)
+        {
+            spreads[_numbers.PortOf(eni.Name)] = eni.Rss is EniRssConfig rss ? new EniSpread(rss.Key, rss.Indirection) : null;
+        }
+
+        return spreads;
     }
 
     private Vpc[] CompileVpcs()
@@ -256,9 +274,9 @@ public sealed unsafe partial class SnapshotCompiler
             eni->Subnet = (ushort)subnet;
             eni->MtuBytes = MtuOf(config.Name, config.Mtu);
             eni->Flags = EniFlags.Exists | (config.TcpLoose ? EniFlags.TcpLoose : EniFlags.None) |
-                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) |
+                (config.SourceDestCheck ? EniFlags.None : EniFlags.Transit) | (config.Detached ? EniFlags.Detached : EniFlags.None) |
                 (snapshot.Vpcs[eni->Vpc].Peers.Length > 0 || slowVpcs.Contains(_subnets[subnet].Vpc) ? EniFlags.KeyedSlowly : EniFlags.None);
-            eni->Since = _numbers.PortSince(config.Name);
+            eni->Since = _numbers.NoteAttachment(config.Name, config.Detached ? "detached" : $"instance {config.Instance}");
             eni->Limits = QosCompiler.LimitsOf(config);
             eni->Dscp = config.Dscp ?? 0;
             (eni->EgressRules, eni->IngressRules) = sets[i];

@@ -144,7 +144,6 @@ public static partial class ConfigReader
     private static EniConfig ReadEni(ConfigNode node, ConfigErrors errors)
     {
         var map = new ConfigMap(node, "an ENI", errors);
-        map.Required("mac");
         string tcp = map.Text("tcp") ?? "strict";
         if (tcp is not ("strict" or "loose"))
         {
@@ -157,6 +156,7 @@ public static partial class ConfigReader
             groups.Add((item as ScalarNode)?.Value ?? "");
         }
 
+        (List<IpAddress> privateIps, int? chosenIps) = ReadPrivateIps(map);
         var eni = new EniConfig
         {
             Name = map.Required("name"),
@@ -164,7 +164,8 @@ public static partial class ConfigReader
             Primary = map.Flag("primary", otherwise: false),
             Subnet = map.Required("subnet"),
             Mac = map.Mac("mac") ?? default,
-            PrivateIps = map.Values<IpAddress>("privateIps", ConfigValues.Address, "an address, like 10.0.1.10"),
+            PrivateIps = privateIps,
+            ChosenIps = chosenIps,
             SecurityGroups = groups,
             Device = map.Node("device") is ConfigNode d ? ReadDevice(d, errors) : null,
             TcpLoose = tcp == "loose",
@@ -174,6 +175,7 @@ public static partial class ConfigReader
             Dscp = ReadDscp(map),
             Position = node.Position,
         };
+        eni = ReadEniLife(map, eni, errors);
         map.Finish();
         return eni;
     }
@@ -205,6 +207,7 @@ public static partial class ConfigReader
                 _ => null,
             }, "bandwidth, traffic or monthly") ?? BillingType.Bandwidth,
             Protection = map.Node("protection") is ConfigNode protection ? ReadProtection(protection, errors) : null,
+            SingleZone = map.Flag("singleZone", otherwise: false),
             Position = node.Position,
         };
         map.Finish();

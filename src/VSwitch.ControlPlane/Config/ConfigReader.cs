@@ -42,6 +42,11 @@ public static partial class ConfigReader
             config = ReadRoot(root, errors);
             if (errors.Count == 0)
             {
+                config = SystemChoices.Fill(config, inForce: null, errors);
+            }
+
+            if (errors.Count == 0)
+            {
                 new ConfigValidator(config, errors).Validate();
             }
         }
@@ -93,24 +98,13 @@ public static partial class ConfigReader
             inner.Finish();
         }
 
-        byte[]? key = null;
-        if (map.Node("rss") is ConfigNode rss)
-        {
-            var inner = new ConfigMap(rss, "rss", errors);
-            string? text = inner.Text("key");
-            key = text == null ? null : ConfigValues.RssKey(text);
-            if (text != null && key == null)
-            {
-                errors.Add(inner.PlaceOf("key"), "'key' is not symmetric, microsoft, or 40 bytes as 80 hexadecimal digits");
-            }
-
-            inner.Finish();
-        }
+        EniRssConfig? rss = map.Node("rss") is ConfigNode spread ? ReadRss(spread, errors) : null;
 
         var settings = new SwitchSettings
         {
             Workers = map.Integer("workers", 1, 64),
-            RssKey = key ?? defaults.RssKey,
+            RssKey = rss?.Key ?? defaults.RssKey,
+            RssIndirection = rss?.Indirection,
             GatewayMac = map.Mac("gatewayMac") ?? defaults.GatewayMac,
             ConnectionCapacity = capacity ?? defaults.ConnectionCapacity,
             Timeouts = map.Node("timeouts") is ConfigNode t ? ReadTimeouts(t, errors) : defaults.Timeouts,

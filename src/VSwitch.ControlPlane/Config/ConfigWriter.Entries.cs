@@ -117,6 +117,43 @@ public static partial class ConfigWriter
 
         WriteIfSet(json, "mtu", eni.Mtu);
         WriteQos(json, eni);
+        WriteEniLife(json, eni);
+    }
+
+    private static void WriteEniLife(Utf8JsonWriter json, EniConfig eni)
+    {
+        if (eni.Detached)
+        {
+            json.WriteBoolean("detached", true);
+        }
+
+        if (eni.DeleteWithInstance && !eni.Primary)
+        {
+            json.WriteBoolean("deleteWithInstance", true);
+        }
+
+        WriteIfSet(json, "queues", eni.Queues);
+        if (eni.Rss is EniRssConfig rss)
+        {
+            json.WriteStartObject("rss");
+            WriteRss(json, rss.Key, rss.Indirection);
+            json.WriteEndObject();
+        }
+    }
+
+    private static void WriteRss(Utf8JsonWriter json, byte[] key, IReadOnlyList<byte>? indirection)
+    {
+        json.WriteString("key", ConfigText.RssKey(key));
+        if (indirection != null)
+        {
+            json.WriteStartArray("indirection");
+            foreach (byte number in indirection)
+            {
+                json.WriteNumberValue(number);
+            }
+
+            json.WriteEndArray();
+        }
     }
 
     private static void WriteDevice(Utf8JsonWriter json, DeviceConfig device)
@@ -151,6 +188,10 @@ public static partial class ConfigWriter
         WriteIfSet(json, "bandwidthIn", eip.BandwidthInBitsPerSecond is long inbound ? ConfigText.Rate(inbound) : null);
         WriteIfSet(json, "billing", eip.Billing == default ? null : ConfigText.Word(eip.Billing));
         WriteProtection(json, eip.Protection);
+        if (eip.SingleZone)
+        {
+            json.WriteBoolean("singleZone", true);
+        }
     }
 
     private static void WriteFlowLog(Utf8JsonWriter json, FlowLogConfig log)

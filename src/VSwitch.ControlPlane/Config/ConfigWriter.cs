@@ -70,6 +70,9 @@ public static partial class ConfigWriter
     /// <summary>An elastic IP by itself, as the document has it.</summary>
     internal static byte[] ToUtf8(ElasticIpConfig eip) => ToUtf8(eip, WriteElasticIp);
 
+    /// <summary>An instance by itself, as the document has it.</summary>
+    internal static byte[] ToUtf8(InstanceConfig instance) => ToUtf8(instance, WriteInstance);
+
     private static byte[] ToUtf8<T>(T thing, Action<Utf8JsonWriter, T> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -92,9 +95,9 @@ public static partial class ConfigWriter
         Utf8JsonWriter json = document.Json;
         json.WriteStartObject("switch");
         WriteIfSet(json, "workers", settings.Workers);
-        if (!settings.RssKey.AsSpan().SequenceEqual(defaults.RssKey))
+        if (!settings.RssKey.AsSpan().SequenceEqual(defaults.RssKey) || settings.RssIndirection != null)
         {
-            document.Entry("rss", settings, (line, s) => line.WriteString("key", ConfigText.RssKey(s.RssKey)));
+            document.Entry("rss", settings, (line, s) => WriteRss(line, s.RssKey, s.RssIndirection));
         }
 
         if (settings.GatewayMac != defaults.GatewayMac)

@@ -71,6 +71,9 @@ public sealed record SwitchSettings
     /// <summary>The 40 bytes of the Toeplitz key (default: 6d5a repeated, symmetric).</summary>
     public byte[] RssKey { get; init; } = Toeplitz.SymmetricKey();
 
+    /// <summary>By the low 7 bits of the hash the worker that owns the connection (modulo the workers there are); null = all in turn.</summary>
+    public IReadOnlyList<byte>? RssIndirection { get; init; }
+
     /// <summary>What every subnet's router answers with.</summary>
     public MacAddress GatewayMac { get; init; } = new(0x0276_7300_0001);
 
@@ -376,6 +379,28 @@ public sealed record EniConfig
     /// <summary>DSCP of what it sends, 0 to 63; null = as its guest wrote it.</summary>
     public byte? Dscp { get; init; }
 
+    /// <summary>True for an ENI that is plugged into nothing: no instance, its device closed, its port down.</summary>
+    public bool Detached { get; init; }
+
+    /// <summary>Goes when its instance is deleted; a primary one always does (semantics.md section 9).</summary>
+    public bool DeleteWithInstance
+    {
+        get => Primary || field;
+        init;
+    }
+
+    /// <summary>Queues in use; null = by its device or its instance's vCPUs (<see cref="EniQueues"/>).</summary>
+    public int? Queues { get; init; }
+
+    /// <summary>How the switch spreads the frames for its guest over the queues; null = each worker has a queue of its own.</summary>
+    public EniRssConfig? Rss { get; init; }
+
+    /// <summary>How many addresses the system is to choose; null = they are given, or chosen and settled.</summary>
+    public int? ChosenIps { get; init; }
+
+    /// <summary>True when the system is to choose the MAC.</summary>
+    public bool IsMacChosen { get; init; }
+
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }
 }
@@ -420,6 +445,9 @@ public sealed partial record ElasticIpConfig
 
     /// <summary>From which rates on it counts as attacked; null = never.</summary>
     public ProtectionConfig? Protection { get; init; }
+
+    /// <summary>True for one that serves a single availability zone: never for a secondary ENI (semantics.md section 9).</summary>
+    public bool SingleZone { get; init; }
 
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }

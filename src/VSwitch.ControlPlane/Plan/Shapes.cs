@@ -15,6 +15,7 @@ internal static class Shapes
         "switch", _ => "switch",
         new ValueField<SwitchSettings>("workers", s => Number(s.Workers)),
         new ValueField<SwitchSettings>("rss.key", s => ConfigText.RssKey(s.RssKey), ConfigText.RssKey(Usual.RssKey)),
+        new ValueField<SwitchSettings>("rss.indirection", s => Indirection(s.RssIndirection)),
         new ValueField<SwitchSettings>("gatewayMac", s => s.GatewayMac.ToString(), Usual.GatewayMac.ToString()),
         new ValueField<SwitchSettings>("connections.capacity", s => Number(s.ConnectionCapacity), Number(Usual.ConnectionCapacity)),
         Timeout("tcpEstablished", t => t.TcpEstablished),
@@ -100,7 +101,12 @@ internal static class Shapes
         new ValueField<EniConfig>("limits.ingress", e => Rate(e.Limits.IngressBitsPerSecond)),
         new ValueField<EniConfig>("limits.egressPackets", e => Number(e.Limits.EgressPacketsPerSecond)),
         new ValueField<EniConfig>("limits.ingressPackets", e => Number(e.Limits.IngressPacketsPerSecond)),
-        new ValueField<EniConfig>("dscp", e => ConfigText.Dscp(e.Dscp), ConfigText.Dscp(null)));
+        new ValueField<EniConfig>("dscp", e => ConfigText.Dscp(e.Dscp), ConfigText.Dscp(null)),
+        new ValueField<EniConfig>("detached", e => Flag(e.Detached), "false"),
+        new ValueField<EniConfig>("deleteWithInstance", e => e.Primary ? null : Flag(e.DeleteWithInstance), "false"),
+        new ValueField<EniConfig>("queues", e => Number(e.Queues)),
+        new ValueField<EniConfig>("rss.key", e => e.Rss == null ? null : ConfigText.RssKey(e.Rss.Key)),
+        new ValueField<EniConfig>("rss.indirection", e => Indirection(e.Rss?.Indirection)));
 
     public static readonly Shape<ElasticIpConfig> ElasticIp = new(
         "elastic-ip", e => e.Name,
@@ -121,7 +127,8 @@ internal static class Shapes
         new ValueField<ElasticIpConfig>("protection.packets", e => Number(e.Protection?.PacketsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.syns", e => Number(e.Protection?.SynsPerSecond)),
         new ValueField<ElasticIpConfig>("protection.newConnections", e => Number(e.Protection?.NewConnectionsPerSecond)),
-        new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor))]);
+        new ValueField<ElasticIpConfig>("protection.calmFor", e => e.Protection == null ? null : ConfigText.Duration(e.Protection.CalmFor)),
+        new ValueField<ElasticIpConfig>("singleZone", e => Flag(e.SingleZone), "false")]);
 
     public static readonly Shape<NatGatewayConfig> NatGateway = new(
         "nat-gateway", g => g.Name,
@@ -225,6 +232,8 @@ internal static class Shapes
     ];
 
     private static string? Rate(long? bitsPerSecond) => bitsPerSecond is long rate ? ConfigText.Rate(rate) : null;
+
+    private static string? Indirection(IReadOnlyList<byte>? table) => table == null ? null : string.Join(' ', table);
 
     private static string? Number(int? value) => value?.ToString(CultureInfo.InvariantCulture);
 

@@ -42,6 +42,7 @@ internal sealed partial class ConfigValidator
             return;
         }
 
+        ValidateZone(eip, eni);
         if (AddressOf(eni, eip.PrivateIp) is not IpAddress target)
         {
             _errors.Add(eip.Position, $"elastic IP '{eip.Name}' needs an IPv4 address of ENI '{eip.Eni}' as privateIp");

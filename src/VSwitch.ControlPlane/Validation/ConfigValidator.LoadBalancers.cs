@@ -63,7 +63,7 @@ internal sealed partial class ConfigValidator
         {
             _errors.Add(balancer.Position, $"address {address} of load balancer '{balancer.Name}' is not in subnet '{subnet.Name}'; choose one inside {string.Join(", ", subnet.Cidrs)}");
         }
-        else if (IsReserved(range.Value, address))
+        else if (ReservedAddresses.Has(range.Value, address))
         {
             _errors.Add(balancer.Position, $"address {address} of load balancer '{balancer.Name}' is reserved in {range} (network, router, .2, broadcast); choose another");
         }

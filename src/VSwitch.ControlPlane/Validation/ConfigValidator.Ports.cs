@@ -37,6 +37,7 @@ internal sealed partial class ConfigValidator
             }
 
             ValidateAddresses(eni, home.Vpc, home.Subnet, addresses, public6);
+            ValidateLife(eni);
             ValidateGroups(eni, home.Vpc);
         }
     }
@@ -59,7 +60,7 @@ internal sealed partial class ConfigValidator
             {
                 _errors.Add(eni.Position, $"address {address} of ENI '{eni.Name}' is not in subnet '{subnet.Name}'; choose one inside {string.Join(", ", subnet.Cidrs)}");
             }
-            else if (IsReserved(range.Value, address))
+            else if (ReservedAddresses.Has(range.Value, address))
             {
                 _errors.Add(eni.Position, $"address {address} of ENI '{eni.Name}' is reserved in {range} (network, router{(address.IsV6 ? "" : ", .2, broadcast")}); choose another");
             }
@@ -73,13 +74,6 @@ internal sealed partial class ConfigValidator
                 _errors.Add(eni.Position, $"IPv6 address {address} of ENI '{eni.Name}' is reachable from the internet side and belongs to ENI '{public6[address]}' too; choose another");
             }
         }
-    }
-
-    /// <summary>Decision 9; of an IPv6 range the subnet-router anycast address and the router's.</summary>
-    private static bool IsReserved(IpPrefix range, IpAddress address)
-    {
-        UInt128 offset = address.Bits - range.Network.Bits;
-        return offset <= 1 || (!address.IsV6 && (offset == 2 || address == range.Last));
     }
 
     private void ValidateGroups(EniConfig eni, VpcConfig vpc)

@@ -16,6 +16,13 @@ public unsafe interface IPacketDevice : IDisposable
     /// <summary>What went wrong or was lost at the device so far.</summary>
     DeviceStatus Status { get; }
 
+    /// <summary>Queues that frames are sent on, from 0: at most those it has. It may change at any time; a queue behind them still gives the
+    /// frames that came in by it.</summary>
+    int ActiveQueueCount => Capabilities.QueueCount;
+
+    /// <summary>What passed each queue; null where nobody counts.</summary>
+    QueueCounters? QueueCounters => null;
+
     /// <summary>Fills buffers rented from <paramref name="pool"/> with waiting frames (Data, Length, Offload are set).
     /// One worker polls a queue. Queue: 0 to <c>Capabilities.QueueCount</c> - 1.</summary>
     /// <returns>How many were written to <paramref name="packets"/>: 0 when none waits or the pool is empty.</returns>

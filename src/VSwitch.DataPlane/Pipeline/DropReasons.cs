@@ -56,7 +56,7 @@ public static class DropReasons
         DropReason.MtuExceeded => "The packet is larger than the MTU of the port it would leave by.",
         DropReason.UnsupportedProtocol => "The switch does not handle this kind of packet here.",
         DropReason.NeighborUnresolved => "The MAC of the next hop is not known yet.",
-        DropReason.PortDown => "The port it would leave by has no device, or the device is down.",
+        DropReason.PortDown => "The port it would leave by has no device, the device is down, or the ENI is detached.",
         DropReason.QueueFull => "The queue it would leave by is full.",
         DropReason.NoHealthyBackend => "No backend of the load balancer's listener is healthy and takes new connections.",
         DropReason.NoListener => "The load balancer has no listener for that protocol and port.",

@@ -101,8 +101,14 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return _snapshot.GatewayMac;
         }
 
-        int peer = _snapshot.PortOf(eni->Vpc, target);
-        return peer == 0 || peer == port || _snapshot.Enis[peer].Subnet != eni->Subnet ? 0 : _snapshot.Enis[peer].Mac;
+        return PeerMac(eni, port, _snapshot.PortOf(eni->Vpc, target));
+    }
+
+    /// <summary>The MAC of an ENI that another one of its subnet asks for; 0 = silence. A detached one is not there.</summary>
+    private ulong PeerMac(Eni* asker, int port, int peer)
+    {
+        Eni* eni = _snapshot.Enis + peer;
+        return peer == 0 || peer == port || eni->Subnet != asker->Subnet || (eni->Flags & EniFlags.Detached) != 0 ? 0 : eni->Mac;
     }
 
     private void LearnNeighbor(RawIp6 address, bool isV6, ulong mac)

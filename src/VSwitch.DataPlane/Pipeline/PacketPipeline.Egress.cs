@@ -1,7 +1,9 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
 
@@ -44,12 +46,66 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         _egress.Clear(port);
     }
 
+    /// <summary>Each worker writes on a queue of its own, so that the kernel brings what answers to the same worker; only an ENI that has an
+    /// RSS of its own, and more queues than one, says otherwise.</summary>
     private void Send(IPacketDevice? device, int port, PacketBuffer** packets, int count)
+    {
+        EniSpread?[] spreads = _snapshot.Spreads;
+        if (port < spreads.Length && spreads[port] is EniSpread spread && device?.ActiveQueueCount > 1)
+        {
+            SendSpread(device, spread, port, packets, count);
+        }
+        else
+        {
+            SendOn(device, device == null ? 0 : _egress.TransmitQueue % device.ActiveQueueCount, port, packets, count);
+        }
+    }
+
+    /// <summary>The queue for a packet that goes in pieces.</summary>
+    private int QueueFor(IPacketDevice device, int port, PacketBuffer* p)
+    {
+        EniSpread?[] spreads = _snapshot.Spreads;
+        return port < spreads.Length && spreads[port] is EniSpread spread
+            ? spread.QueueOf(p, device.ActiveQueueCount) : _egress.TransmitQueue % device.ActiveQueueCount;
+    }
+
+    /// <summary>A connection's frames all have one queue, and of one queue they keep their order. A change of the spread or of the number of
+    /// queues changes the order of nothing either: a connection's frames are written by one worker, one burst after the other, and a device
+    /// has taken what was written before.</summary>
+    private void SendSpread(IPacketDevice device, EniSpread spread, int port, PacketBuffer** packets, int count)
+    {
+        int queues = device.ActiveQueueCount;
+        byte* queueOf = stackalloc byte[MaxBurst];
+        PacketBuffer** own = stackalloc PacketBuffer*[MaxBurst];
+        ulong left = 0;
+        for (int i = 0; i < count; i++)
+        {
+            queueOf[i] = (byte)spread.QueueOf(packets[i], queues);
+            left |= 1UL << queueOf[i];
+        }
+
+        for (; left != 0; left &= left - 1)
+        {
+            int queue = BitOperations.TrailingZeroCount(left);
+            int ownCount = 0;
+            for (int i = 0; i < count; i++)
+            {
+                if (queueOf[i] == queue)
+                {
+                    own[ownCount++] = packets[i];
+                }
+            }
+
+            SendOn(device, queue, port, own, ownCount);
+        }
+    }
+
+    private void SendOn(IPacketDevice? device, int queue, int port, PacketBuffer** packets, int count)
     {
         int sent = 0;
         if (device != null)
         {
-            sent = device.Transmit(_egress.TransmitQueue % device.Capabilities.QueueCount, packets, count);
+            sent = device.Transmit(queue, packets, count);
         }
 
         if (sent < count)

@@ -274,9 +274,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         int port = p->InPort;
         Eni* eni = _snapshot.Enis + port;
-        if (port >= _snapshot.PortCount || (eni->Flags & EniFlags.Exists) == 0)
+        if (port >= _snapshot.PortCount || (eni->Flags & (EniFlags.Exists | EniFlags.Detached)) != EniFlags.Exists)
         {
-            Drop(p, DropReason.UnknownPort);
+            Drop(p, WhyUnknown(port));
             return false;
         }
 

@@ -18,7 +18,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         Eni* eni = _snapshot.Enis + port;
         PortCounters* counters = _counters.Ports + port;
-        bool isKnown = port < _snapshot.PortCount && (eni->Flags & EniFlags.Exists) != 0;
+        bool isKnown = port < _snapshot.PortCount && (eni->Flags & (EniFlags.Exists | EniFlags.Detached)) == EniFlags.Exists;
         bool isPlain = isKnown && (eni->Flags & EniFlags.KeyedSlowly) == 0;
         long bytes = 0;
         for (int i = 0; i < count; i++)
@@ -58,7 +58,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Everything but whole TCP and UDP packets over IPv4, and what their parsing refuses.</summary>
     private void PrepareOther(PacketBuffer* p, Eni* eni, int port, bool isKnown)
     {
-        DropReason reason = isKnown ? ParseStage.Parse(p) : DropReason.UnknownPort;
+        DropReason reason = isKnown ? ParseStage.Parse(p) : WhyUnknown(port);
         if (reason == DropReason.None && SuperPacket.IsMarked(p) && !SuperPacket.IsSound(p))
         {
             reason = DropReason.MalformedL4;
@@ -97,6 +97,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             Steer(p);
         }
     }
+
+    /// <summary>Why nothing can come in by a port: it is not there, or nothing is plugged into it.</summary>
+    private DropReason WhyUnknown(int port) =>
+        port < _snapshot.PortCount && (_snapshot.Enis[port].Flags & EniFlags.Detached) != 0 ? DropReason.PortDown : DropReason.UnknownPort;
 
     /// <summary>Stages 1 and 2 alone, for whoever looks for the connection of a packet; changes nothing but the descriptor.</summary>
     /// <param name="p">A frame, as a device gives it.</param>

@@ -87,9 +87,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             RawIp6 router = _snapshot.Subnets[eni->Subnet].Router6;
             isRouter = (router != default && target == router) ||
                 (target.First == LinkLocalFirst && target.Second == _snapshot.GatewayLinkLocalLow);
-            int peer = _snapshot.PortOf(eni->Vpc, target);
-            mac = isRouter ? _snapshot.GatewayMac
-                : peer == 0 || peer == port || _snapshot.Enis[peer].Subnet != eni->Subnet ? 0 : _snapshot.Enis[peer].Mac;
+            mac = isRouter ? _snapshot.GatewayMac : PeerMac(eni, port, _snapshot.PortOf(eni->Vpc, target));
         }
 
         AnswerNeighborOrConsume(p, mac, target, source, isRouter);

@@ -84,7 +84,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 count++;
             }
 
-            int taken = device!.Transmit(_egress.TransmitQueue % device.Capabilities.QueueCount, pieces, count);
+            int taken = device!.Transmit(QueueFor(device, port, p), pieces, count);
             for (int i = 0; i < taken; i++)
             {
                 to->SentBytes += pieces[i]->Length;

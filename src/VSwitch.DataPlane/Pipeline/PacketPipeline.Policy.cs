@@ -150,6 +150,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return ResolveNeighbor<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
         }
 
+        if ((_snapshot.Enis[decision.OutPort].Flags & EniFlags.Detached) != 0)
+        {
+            return DropReason.PortDown;
+        }
+
         TAddress seen = AsSeen(opening, decision).Source;
         if (opening.AsksAcl && IsDenied<TAddress, TFamily>(
             false, decision.OutPort, seen, opening.Protocol, opening.Selector, ""))

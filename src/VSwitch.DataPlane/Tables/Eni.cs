@@ -25,6 +25,9 @@ public enum EniFlags : ushort
     /// <summary>To find the connection of a packet that comes in here takes more than its own addresses: its VPC has peers, load balancers or
     /// the like. Such packets are keyed by <see cref="Pipeline.PacketPipeline{T}"/>'s longer way; others pay nothing for it.</summary>
     KeyedSlowly = 16,
+
+    /// <summary>The ENI is plugged into nothing: what it sends, and what is for it, is dropped as <c>port-down</c>.</summary>
+    Detached = 256,
 }
 
 /// <summary>What a port limits or marks (order of checks, section 17).</summary>
@@ -94,7 +97,8 @@ public unsafe struct Eni
     /// <summary>For each IPv4 address its EIP: index into <see cref="ForwardingSnapshot.Eips"/>, 0 = none.</summary>
     [FieldOffset(124)] public fixed int Eip[MaxAddresses];
 
-    /// <summary>Version of the snapshot in which the ENI appeared; what is older belongs to another that had its number.</summary>
+    /// <summary>Version of the snapshot in which the ENI appeared or was attached or detached last; what is older belongs to another that had
+    /// its number, or to another guest.</summary>
     [FieldOffset(208)] public uint Since;
 
     /// <summary>What it limits or marks.</summary>

@@ -152,11 +152,15 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Key of an address behind a port (raw address).</summary>
     public static ulong ProbeKey(int port, uint raw) => ((ulong)(uint)port << 32) | raw;
 
+    /// <summary>How frames are spread over the queues, by port; null, or no place, where each worker has a queue of its own.</summary>
+    public EniSpread?[] Spreads { get; init; } = [];
+
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>
     public Eip EipAt(int index) => Eips[index];
 
-    /// <summary>Version of the snapshot in which a port's ENI appeared; 0 for the internet side and for holes.</summary>
+    /// <summary>Version of the snapshot in which a port's ENI appeared or was attached or detached last; 0 for the internet side and for
+    /// holes.</summary>
     public uint PortSince(int port) => Enis[port].Since;
 
     /// <summary>Key of an IPv4 address in a VPC (raw address).</summary>

@@ -201,7 +201,7 @@ public sealed unsafe class PortMirror : PacketWatcher, IDisposable
 
     private static void Transmit(IPacketDevice device, int worker, Lane lane, PacketBuffer** packets, int count)
     {
-        int taken = count == 0 ? 0 : device.Transmit(worker % device.Capabilities.QueueCount, packets, count);
+        int taken = count == 0 ? 0 : device.Transmit(worker % device.ActiveQueueCount, packets, count);
         long bytes = 0;
         for (int i = 0; i < taken; i++)
         {

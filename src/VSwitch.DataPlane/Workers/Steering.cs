@@ -30,8 +30,10 @@ public sealed unsafe class Steering
     /// <param name="forward">Rings of packets to each other worker; null at the own index.</param>
     /// <param name="back">Rings of foreign buffers going home to each other worker; null at the own index.</param>
     /// <param name="exchange">Which foreign buffers stay.</param>
+    /// <param name="indirection">128 numbers of workers (modulo <paramref name="workers"/>); null = all in turn.</param>
     public Steering(
-        int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back, BufferExchange exchange)
+        int self, int workers, Toeplitz toeplitz, SpscRing?[] forward, SpscRing?[] back, BufferExchange exchange,
+        IReadOnlyList<byte>? indirection = null)
     {
         Self = self;
         Count = workers;
@@ -41,9 +43,12 @@ public sealed unsafe class Steering
         _exchange = exchange;
         for (int i = 0; i < IndirectionEntries; i++)
         {
-            _indirection[ReversedIndex(i)] = (byte)(i % workers);
+            _indirection[ReversedIndex(i)] = (byte)((indirection?[i] ?? i) % workers);
         }
     }
+
+    /// <summary>Entries of the indirection table that name the own worker.</summary>
+    public int OwnEntries => new ReadOnlySpan<byte>(_indirection).Count((byte)Self);
 
     /// <summary>The own worker's index.</summary>
     public int Self { get; }

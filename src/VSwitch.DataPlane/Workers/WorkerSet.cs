@@ -18,7 +18,9 @@ public sealed class WorkerSet : IDisposable
     /// <param name="shared">What they share.</param>
     /// <param name="options">Their sizes.</param>
     /// <param name="rssKey">Toeplitz key of 40 bytes.</param>
-    public WorkerSet(int count, SwitchShared shared, WorkerOptions options, ReadOnlySpan<byte> rssKey)
+    /// <param name="indirection">128 numbers of workers (modulo <paramref name="count"/>); null = all in turn.</param>
+    public WorkerSet(
+        int count, SwitchShared shared, WorkerOptions options, ReadOnlySpan<byte> rssKey, IReadOnlyList<byte>? indirection = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 64);
@@ -32,7 +34,7 @@ public sealed class WorkerSet : IDisposable
         Workers = new Worker[count];
         for (int i = 0; i < count; i++)
         {
-            Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i], Exchange);
+            Steering? steering = count == 1 ? null : new Steering(i, count, toeplitz, forward[i], back[i], Exchange, indirection);
             Workers[i] = new Worker(i, shared, options, Exchange.Room, steering, Column(forward, i), Column(back, i));
         }
 

@@ -43,6 +43,9 @@ public sealed unsafe class FaultyWire : IPacketDevice
     /// <inheritdoc/>
     public DeviceStatus Status => _inner.Status;
 
+    /// <summary>The device behind it.</summary>
+    public IPacketDevice Device => _inner;
+
     /// <summary>From the switch to the device.</summary>
     public LineFaults Out => _out.Faults;
 

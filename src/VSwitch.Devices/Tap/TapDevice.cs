@@ -8,15 +8,19 @@ namespace VSwitch.Devices.Tap;
 
 /// <summary>What to open.</summary>
 /// <param name="Name">Interface name, 1 to 15 characters.</param>
-/// <param name="Queues">Queues (IFF_MULTI_QUEUE), at least 1.</param>
+/// <param name="Queues">Queues that it can have (IFF_MULTI_QUEUE), at least 1.</param>
 /// <param name="Offload">Take and give super-packets and partial checksums.</param>
-public sealed record TapOptions(string Name, int Queues, bool Offload);
+public sealed record TapOptions(string Name, int Queues, bool Offload)
+{
+    /// <summary>Queues in use from the start; null = all.</summary>
+    public int? Active { get; init; }
+}
 
 /// <summary>A TAP interface (Linux tun driver): the switch holds one end, the kernel the other. Every frame has a virtio header
 /// before it (IFF_VNET_HDR), which lies in the buffer's headroom: one read fills a buffer, one write empties it, nothing is
 /// copied. The descriptors stay good when the interface goes down and up or moves to another namespace; closing them
 /// removes it.</summary>
-public sealed unsafe class TapDevice : IPacketDevice
+public sealed unsafe partial class TapDevice : IPacketDevice
 {
     private const int HeaderBytes = 10;
     private const ulong SetInterface = 0x4004_54CA;
@@ -55,6 +59,8 @@ public sealed unsafe class TapDevice : IPacketDevice
             }
 
             Capabilities = new DeviceCapabilities(options.Queues, ReadMtu(), options.Offload);
+            QueueCounters = new QueueCounters(options.Queues);
+            BeginQueues(options.Active ?? options.Queues);
         }
         catch
         {
@@ -117,6 +123,11 @@ public sealed unsafe class TapDevice : IPacketDevice
             pool.Return(overflow);
         }
 
+        if (count > 0)
+        {
+            QueueCounters.NoteReceived(queue, count, BytesOf(packets, count));
+        }
+
         return count;
     }
 
@@ -151,6 +162,11 @@ public sealed unsafe class TapDevice : IPacketDevice
             }
 
             taken += joined;
+        }
+
+        if (taken > 0)
+        {
+            QueueCounters.NoteSent(queue, taken, BytesOf(packets, taken));
         }
 
         return taken;

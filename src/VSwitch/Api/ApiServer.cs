@@ -51,6 +51,8 @@ internal sealed class ApiServer : IDisposable
         FlowLogEndpoints.Map(app, control);
         PortEndpoints.Map(app, control);
         EniEndpoints.Map(app, control);
+        EniLifeEndpoints.Map(app, control);
+        InstanceEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);

@@ -29,17 +29,17 @@ internal sealed record ConfigSection<T>(
         string name = NameOf(thing);
         if (!Has(config, name))
         {
-            return ConfigEdit.Valid(With(config, [.. Of(config), thing]));
+            return ConfigEdit.Settled(With(config, [.. Of(config), thing]), config);
         }
 
-        ConfigDiff diff = ConfigDiff.Between(config, Put(config, thing));
+        ConfigDiff diff = ConfigDiff.Between(config, ConfigEdit.Chosen(Put(config, thing), config));
         return diff.IsEmpty ? config : throw new ProblemException(Problems.Conflict(
             $"{Words} '{name}' is there already, with another {string.Join(", ", diff.Changes[0].Fields.Select(f => f.Name))}; change it instead of adding it"));
     }
 
     /// <summary>With another thing of the same name.</summary>
     /// <exception cref="ProblemException">422: the configuration would be wrong.</exception>
-    public SwitchConfig Replace(SwitchConfig config, T thing) => ConfigEdit.Valid(Put(config, thing));
+    public SwitchConfig Replace(SwitchConfig config, T thing) => ConfigEdit.Settled(Put(config, thing), config);
 
     /// <summary>Without one.</summary>
     /// <exception cref="ProblemException">404: there is none. 409: something else needs it.</exception>
@@ -67,7 +67,28 @@ internal static class ConfigEdit
     public static readonly ConfigSection<SecurityGroupConfig> SecurityGroups =
         new("security group", "security-group", g => g.Name, c => c.SecurityGroups, (c, list) => c with { SecurityGroups = list });
 
-    /// <summary>The configuration, if it holds together.</summary>
-    /// <exception cref="ProblemException">422 with all errors.</exception>
-    public static SwitchConfig Valid(SwitchConfig config) => ChangeAnswers.Require(config, ConfigReader.Validate(config), isUnreadable: false);
+    public static readonly ConfigSection<InstanceConfig> Instances =
+        new("instance", "instance", i => i.Name, c => c.Instances, (c, list) => c with { Instances = list });
+
+    /// <summary>The configuration with what the system chooses, if it holds together.</summary>
+    /// <exception cref="ProblemException">409: there is nothing to choose from. 422 with all errors.</exception>
+    public static SwitchConfig Settled(SwitchConfig config, SwitchConfig inForce)
+    {
+        config = Chosen(config, inForce);
+        return ChangeAnswers.Require(config, ConfigReader.Validate(config), isUnreadable: false);
+    }
+
+    /// <summary>The configuration with what the system chooses.</summary>
+    /// <exception cref="ProblemException">409: there is nothing to choose from.</exception>
+    public static SwitchConfig Chosen(SwitchConfig config, SwitchConfig inForce)
+    {
+        try
+        {
+            return SystemChoices.Fill(config, inForce);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ProblemException(Problems.Conflict(e.Message));
+        }
+    }
 }

@@ -83,11 +83,14 @@ internal sealed record DeviceConfigDocument(string? Tap, string? Interface, Pcap
 /// <param name="SourceDestCheck">False for an ENI that routes.</param>
 /// <param name="Mtu">Largest IP packet in force, bytes.</param>
 /// <param name="ElasticIps">EIPs bound to it.</param>
+/// <param name="Attachment">primary or secondary: of its instance; detached: of none, and nothing passes; none: a port by itself.</param>
+/// <param name="DeleteWithInstance">Goes when its instance is deleted.</param>
+/// <param name="Queues">Queues in use.</param>
 /// <param name="Counters">What passed its port.</param>
 internal sealed record EniDocument(
     string Name, string? Instance, bool Primary, string Vpc, string Subnet, string Mac, IReadOnlyList<string> PrivateIps,
     IReadOnlyList<string> SecurityGroups, DeviceConfigDocument? Device, string Tcp, bool SourceDestCheck, int Mtu,
-    IReadOnlyList<BoundElasticIp> ElasticIps, CountersDocument Counters);
+    IReadOnlyList<BoundElasticIp> ElasticIps, string Attachment, bool DeleteWithInstance, int Queues, CountersDocument Counters);
 
 /// <summary>All ENIs.</summary>
 internal sealed record EnisDocument(IReadOnlyList<EniDocument> Enis);
@@ -173,6 +176,9 @@ internal sealed record LatelyDocument(double Seconds, double Load, double Latenc
 /// <summary>One worker.</summary>
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="Processor">The processor that it is pinned to; left out when it is not.</param>
+/// <param name="Ports">Ports that it polls a queue of.</param>
+/// <param name="Queues">Device queues that it polls.</param>
+/// <param name="RssEntries">Entries of the workers' indirection table that name it, of 128.</param>
 /// <param name="Connections">Live connections that it owns.</param>
 /// <param name="BurstCount">Bursts that had packets.</param>
 /// <param name="BurstPackets">Packets in them.</param>
@@ -188,7 +194,7 @@ internal sealed record LatelyDocument(double Seconds, double Load, double Latenc
 /// <param name="BusySeconds">Seconds since the start that it spent on rounds with packets; two readings give its load.</param>
 /// <param name="Lately">How it fared lately.</param>
 internal sealed record WorkerDocument(
-    int Index, int? Processor, int Connections, long BurstCount, long BurstPackets, double MeanBurst, long HandedOver, long TakenOver,
+    int Index, int? Processor, int Ports, int Queues, int RssEntries, int Connections, long BurstCount, long BurstPackets, double MeanBurst, long HandedOver, long TakenOver,
     long FlowsCreated, long FlowsRemoved, long FlowsEvicted, int Held, BuffersDocument SmallBuffers, BuffersDocument LargeBuffers,
     double BusySeconds, LatelyDocument Lately);
 

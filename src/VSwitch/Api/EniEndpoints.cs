@@ -57,6 +57,8 @@ internal static class EniEndpoints
                 [.. eni.PrivateIps.Select(a => a.ToString())], eni.SecurityGroups, DeviceOf(eni.Device), eni.TcpLoose ? "loose" : "strict",
                 eni.SourceDestCheck, _policy.Snapshot.Enis[port].MtuBytes,
                 [.. _elasticIps[eni.Name].Select(e => new BoundElasticIp(e.Name, e.Address.ToString(), PrivateIpOf(e, eni).ToString()))],
+                eni.Detached ? "detached" : eni.Instance == null ? "none" : eni.Primary ? "primary" : "secondary", eni.DeleteWithInstance,
+                EniQueues.Of(Config, eni, _host.WorkerCount),
                 PortEndpoints.CountersOf(_host, eni.Name, port));
         }
     }

@@ -31,20 +31,20 @@ internal static class PartEndpoints
         Describe(routes.MapPost(Enis, async (HttpContext context, bool? dryRun) =>
         {
             EniConfig eni = Require(await Read(context, answers, (utf8, isJson) => ConfigReader.ReadEni(utf8, isJson)));
-            return await answers.Answer(context, dryRun, c => ConfigEdit.Enis.Add(c, eni), (Enis, ConfigEdit.Enis.Kind, eni.Name));
-        }), Subject, "Attaches an ENI.", "An ENI as in a configuration.");
+            return await answers.Answer(context, dryRun, c => EniLife.Add(c, eni), (Enis, ConfigEdit.Enis.Kind, eni.Name));
+        }), Subject, "Adds an ENI: of its own, or a secondary one of an instance.", "An ENI as in a configuration; mac and privateIps may be left to the system.");
 
         Describe(routes.MapPatch(Enis + "/{name}", async (HttpContext context, string name, bool? dryRun) =>
         {
             using RequestBody body = await answers.Bodies.ReadAsync(context, RequestBodies.MostBytesOfPart);
             return await answers.Answer(context, dryRun, c =>
-                ConfigEdit.Enis.Replace(c, Named(name, Require(ConfigReader.ReadEni(body.Utf8, body.IsJson, ConfigEdit.Enis.Find(c, name))), e => e.Name)));
+                EniLife.Change(c, Named(name, Require(ConfigReader.ReadEni(body.Utf8, body.IsJson, ConfigEdit.Enis.Find(c, name))), e => e.Name)));
         }), Subject, "Changes an ENI.", "What changes (JSON merge patch, RFC 7396): null unsets, a list replaces the list.");
 
         Describe(
             routes.MapDelete(Enis + "/{name}", (HttpContext context, string name, bool? dryRun) =>
-                answers.Answer(context, dryRun, c => ConfigEdit.Enis.Remove(c, name))),
-            Subject, "Detaches an ENI.");
+                answers.Answer(context, dryRun, c => EniLife.Delete(c, name))),
+            Subject, "Deletes an ENI; a primary one goes only with its instance.");
     }
 
     private static void MapElasticIps(IEndpointRouteBuilder routes, ChangeAnswers answers)
@@ -133,7 +133,7 @@ internal static class PartEndpoints
         }), Subject, $"Removes the {direction} rule that the body equals, or a list of them.", "A rule as in a configuration, or a list of rules.");
     }
 
-    private static void Describe(RouteHandlerBuilder route, string subject, string summary, string? body = null)
+    internal static void Describe(RouteHandlerBuilder route, string subject, string summary, string? body = null)
     {
         route.Describe(subject, summary, ChangeAnswers.Statuses).Produces<ChangeDocument>();
         if (body != null)
@@ -142,19 +142,19 @@ internal static class PartEndpoints
         }
     }
 
-    private delegate PartResult<T> PartReader<T>(ReadOnlySpan<byte> utf8, bool isJson)
+    internal delegate PartResult<T> PartReader<T>(ReadOnlySpan<byte> utf8, bool isJson)
         where T : class;
 
-    private static async Task<PartResult<T>> Read<T>(HttpContext context, ChangeAnswers answers, PartReader<T> read)
+    internal static async Task<PartResult<T>> Read<T>(HttpContext context, ChangeAnswers answers, PartReader<T> read)
         where T : class
     {
         using RequestBody body = await answers.Bodies.ReadAsync(context, RequestBodies.MostBytesOfPart);
         return read(body.Utf8, body.IsJson);
     }
 
-    private static T Require<T>(PartResult<T> part)
+    internal static T Require<T>(PartResult<T> part)
         where T : class => ChangeAnswers.Require(part.Value, part.Errors, part.IsUnreadable);
 
-    private static T Named<T>(string name, T thing, Func<T, string> nameOf) => nameOf(thing) == name ? thing
+    internal static T Named<T>(string name, T thing, Func<T, string> nameOf) => nameOf(thing) == name ? thing
         : throw new ProblemException(Problems.Unprocessable($"'name' is another than '{name}', which the request is for; a name does not change"));
 }

@@ -20,6 +20,10 @@ internal static class WorkerEndpoints
             .Describe("workers", "All workers: load, latency, bursts, hand-overs, connections, buffers.");
     }
 
+    /// <summary>Queues of each device that a worker polls.</summary>
+    private static IEnumerable<int> PolledBy(SwitchHost host, int worker) => host.InForce.Devices.Values.Select(d =>
+        (d.Capabilities.QueueCount + host.WorkerCount - 1 - worker) / host.WorkerCount);
+
     private static unsafe WorkerDocument Document(SwitchHost host, WorkerLoad load)
     {
         Worker worker = host.Workers.Workers[load.Worker];
@@ -27,7 +31,8 @@ internal static class WorkerEndpoints
         long bursts = Volatile.Read(ref c.BurstCount);
         long packets = Volatile.Read(ref c.BurstPackets);
         return new WorkerDocument(
-            worker.Index, host.Placement.ProcessorOf(worker.Index), worker.Pipeline.Connections.Count, bursts, packets,
+            worker.Index, host.Placement.ProcessorOf(worker.Index), PolledBy(host, worker.Index).Count(n => n > 0), PolledBy(host, worker.Index).Sum(),
+            worker.Steering?.OwnEntries ?? Steering.IndirectionEntries, worker.Pipeline.Connections.Count, bursts, packets,
             bursts == 0 ? 0 : Math.Round((double)packets / bursts, 2), Volatile.Read(ref c.HandedOver), Volatile.Read(ref c.TakenOver),
             Volatile.Read(ref c.FlowsCreated), Volatile.Read(ref c.FlowsRemoved), Volatile.Read(ref c.FlowsEvicted),
             worker.Pipeline.HeldCount, new BuffersDocument(worker.Pool.SmallFreeCount, worker.Pool.SmallCount),

@@ -20,7 +20,7 @@ internal sealed class LabNames
             _outside = Claim(taken, prefix, LabPlan.Outside, "");
         }
 
-        List<EniConfig> attached = [.. config.Enis.Where(e => e.Device?.Tap != null)];
+        List<EniConfig> attached = [.. config.Enis.Where(e => e.Device?.Tap != null && !e.Detached)];
         foreach (string instance in attached.Where(e => e.Instance != null).Select(e => e.Instance!).Distinct(StringComparer.Ordinal))
         {
             _instances[instance] = Claim(taken, prefix, instance, InstanceSuffix);

@@ -32,7 +32,7 @@ internal sealed class LabPlan
     {
         _config = config;
         _names = new LabNames(config, prefix);
-        Interfaces = [.. config.Enis.Where(e => e.Device?.Tap != null).Select(PlanEni)];
+        Interfaces = [.. config.Enis.Where(e => e.Device?.Tap != null && !e.Detached).Select(PlanEni)];
         if (config.Internet?.Device?.Tap != null)
         {
             Interfaces = [.. Interfaces, LabOutside.Plan(config, config.Internet, NamespaceOf(Outside))];

@@ -40,7 +40,7 @@ internal sealed record StartingConfig(SwitchConfig Config, string? Note)
             return $"{path} has errors; in force is the state, revision {state.Revision}";
         }
 
-        int changes = ConfigDiff.Between(inForce, file).Changes.Count;
+        int changes = ConfigDiff.Between(inForce, SystemChoices.Fill(file, inForce)).Changes.Count;
         return changes == 0 ? null
             : $"{path} is not what is in force: the state, revision {state.Revision}, differs in {changes} {(changes == 1 ? "thing" : "things")}; " +
                 $"put the file in force with 'vswitch apply {path}' or SIGHUP";

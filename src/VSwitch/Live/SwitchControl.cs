@@ -89,7 +89,7 @@ internal sealed class SwitchControl
             throw new ChangeRefusedException(ChangeRefusal.OtherRevision, $"revision {current.Revision} is in force, another than the change was made for");
         }
 
-        ConfigDiff diff = ConfigDiff.Between(current.Config, request.Edit(current.Config));
+        ConfigDiff diff = ConfigDiff.Between(current.Config, SystemChoices.Fill(request.Edit(current.Config), current.Config));
         if (diff.IsEmpty || request.IsRehearsal)
         {
             rehearsal = request.IsRehearsal ? Host.Rehearse(diff.Config) : null;

@@ -24,6 +24,7 @@ internal sealed class SwitchHost : IDisposable
     private readonly WorkerThread[] _threads;
     private readonly PollWaiter[] _waiters;
     private readonly FlowLogService _flowLogs;
+    private readonly QueueChanges _queues = new();
     private readonly int _portCapacity;
     private readonly int _processors;
     private NumberDirectory _numbers = new();
@@ -64,7 +65,7 @@ internal sealed class SwitchHost : IDisposable
             Eip.OutMeterOf(_numbers.EipCount + SpareEips), (BitConverter.ToUInt64(secret), BitConverter.ToUInt64(secret[8..])));
         _shared.Publish(Snapshot, DevicesByPort());
         var sizes = new WorkerOptions { PortCapacity = _portCapacity };
-        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey);
+        Workers = new WorkerSet(WorkerCount, _shared, sizes, config.Switch.RssKey, config.Switch.RssIndirection);
         _threads = new WorkerThread[WorkerCount];
         _waiters = [.. Enumerable.Range(0, WorkerCount).Select(w => new PollWaiter(HandlesOf(_open.Values.Select(o => o.Device), w)))];
         for (int i = 0; i < WorkerCount; i++)
@@ -179,6 +180,7 @@ internal sealed class SwitchHost : IDisposable
         RequireUnchangedSettings(config.Switch);
         Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
+        QueueChanges.Require(config, _open.Where(o => wanted.ContainsKey(o.Key)).Select(o => (o.Key, o.Value.Device)), WorkerCount);
         NumberDirectory numbers = _numbers.Copy();
         IReadOnlyList<int> freeEips = _resting.Release(numbers, number => _shared.Balancing?.Backends.LiveOf(number) > 0);
         ForwardingSnapshot snapshot = SnapshotCompiler.Compile(config, numbers, MtuOf);
@@ -191,7 +193,7 @@ internal sealed class SwitchHost : IDisposable
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         List<IPacketDevice> bare = PutBehindWires(change);
-        RebaseCounters(change.Snapshot);
+        RebaseCounters(change);
         foreach (int eip in change.FreeEips)
         {
             _shared.Buckets.Clear(Eip.OutMeterOf(eip));
@@ -220,6 +222,8 @@ internal sealed class SwitchHost : IDisposable
         Mirrors.Use(change.Config.Mirrors);
         Watch.Refresh();
         WaitForRound();
+        _queues.Use(change.Config, Devices, WorkerCount);
+        _queues.Forget(removed);
         removed.ForEach(d => d.Dispose());
     }
 
@@ -250,6 +254,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         Mirrors.Dispose();
+        _queues.Dispose();
         _stopped = true;
         foreach (WorkerThread thread in _threads)
         {
@@ -274,14 +279,14 @@ internal sealed class SwitchHost : IDisposable
     }
 
     private static IEnumerable<(string Port, DeviceConfig Device)> Wanted(SwitchConfig config) =>
-        config.Enis.Select(e => (e.Name, e.Device)).Append(("internet", config.Internet?.Device))
+        config.Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device)).Append(("internet", config.Internet?.Device))
             .Where(d => d.Device != null).Select(d => (d.Item1, d.Device!));
 
     private void OpenDevices(SwitchConfig config)
     {
         foreach ((string port, DeviceConfig device) in Wanted(config))
         {
-            _open[port] = (device, DeviceFactory.Open(device, WorkerCount, Wires.Of(config, port)));
+            _open[port] = (device, DeviceFactory.Open(device, WorkerCount, PortQueues.Of(config, port, WorkerCount), Wires.Of(config, port)));
         }
     }
 
@@ -304,6 +309,12 @@ internal sealed class SwitchHost : IDisposable
         if (!asked.RssKey.AsSpan().SequenceEqual(now.RssKey))
         {
             refused.Add("switch.rss.key");
+        }
+
+        if (!(asked.RssIndirection ?? []).SequenceEqual(now.RssIndirection ?? []))
+        {
+            // Another worker would own connections that live in this one's table.
+            refused.Add("switch.rss.indirection");
         }
 
         if (refused.Count > 0)
@@ -349,7 +360,8 @@ internal sealed class SwitchHost : IDisposable
     {
         foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount, Wires.Of(change.Config, port)));
+            change.Added.Add(port, DeviceFactory.Open(
+                device, WorkerCount, PortQueues.Of(change.Config, port, WorkerCount), Wires.Of(change.Config, port)));
         }
 
         foreach ((string port, IPacketDevice device) in Wires.Bare(change.Config, change.Wanted.Keys.Where(_open.ContainsKey), p => _open[p].Device))
@@ -392,13 +404,14 @@ internal sealed class SwitchHost : IDisposable
     }
 
     /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>
-    private void RebaseCounters(ForwardingSnapshot snapshot)
+    private void RebaseCounters(PreparedChange change)
     {
-        for (int port = 1; port < snapshot.PortCount; port++)
+        ForwardingSnapshot snapshot = change.Snapshot;
+        foreach (EniConfig eni in change.Config.Enis)
         {
-            if (snapshot.PortSince(port) > Snapshot.Version)
+            if (change.Numbers.PortSince(eni.Name) > Snapshot.Version)
             {
-                Workers.Rebase(port);
+                Workers.Rebase(change.Numbers.PortOf(eni.Name));
             }
         }
 

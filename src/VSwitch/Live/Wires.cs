@@ -26,6 +26,9 @@ internal static class Wires
         return wire;
     }
 
+    /// <summary>The device itself, without the wire that it may have.</summary>
+    public static IPacketDevice Behind(IPacketDevice device) => device is FaultyWire wire ? wire.Device : device;
+
     /// <summary>Of some ports those that are to have a wire and whose device has none yet.</summary>
     public static IEnumerable<(string Port, IPacketDevice Device)> Bare(
         SwitchConfig config, IEnumerable<string> ports, Func<string, IPacketDevice> deviceOf) =>

@@ -56,7 +56,7 @@ internal sealed class ReplayRunner : IDisposable
         _wires = new ReplayWires(config, _ports, _snapshot.PortNames, _clock);
         _shared.Publish(_snapshot, _ports);
         var sizes = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 64, PortCapacity = _snapshot.PortCount };
-        _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey);
+        _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey, config.Switch.RssIndirection);
         _shared.Watch = WatchSet.Of((_drops, ReplayDrops.Match));
     }
 

@@ -17,9 +17,29 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     [
         new("status", "The switch at a glance.", "/v1/status", null, []),
         new("ports", "What passes each port, and what is dropped there.", "/v1/ports", "ports", Ports(), HasNames: true),
-        new("enis", "The ENIs: subnet, addresses, groups, EIPs.", "/v1/enis", "enis",
+        new("instances", "The instances with their ENIs.", "/v1/instances", "instances",
             [
-                Column.Of("eni", "name"), Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"),
+                Column.Of("instance", "name"), Column.Count("vcpus", "vcpus"), Column.Of("vpc", "vpc"), Column.Of("primary", "primaryEni"),
+                Column.Of("secondary", "secondaryEnis"),
+                new("enis", s => $"{s.Now.List("secondaryEnis").Count() + (s.Now.At("primaryEni") == null ? 0 : 1)} of {s.Now.Text("mostEnis")}", IsNumber: true),
+                Column.Count("queues", "mostQueues"),
+            ], HasNames: true),
+        new("queues", "The device queues: who polls each, what passes it.", "/v1/queues", "queues",
+            [
+                Column.Of("port", "port"), Column.Count("queue", "queue"), Column.Of("active", "active"), Column.Count("worker", "worker"),
+                Column.Count("received", "received"), Column.Count("sent", "sent"), PerSecond("in per s", "received"), PerSecond("out per s", "sent"),
+                Column.Count("rss", "rssEntries"),
+            ]),
+        new("enis", "The ENIs: instance, subnet, addresses, groups, EIPs.", "/v1/enis", "enis",
+            [
+                Column.Of("eni", "name"),
+                new("instance", s => s.Now.Text("attachment") switch
+                {
+                    "none" => "",
+                    "detached" => "detached",
+                    string attachment => $"{s.Now.Text("instance")} {attachment}{(s.Now.Text("deleteWithInstance") == "yes" ? ", goes with it" : "")}".Trim(),
+                }),
+                Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"),
                 Column.Of("groups", "securityGroups"),
                 new("eips", s => string.Join(", ", s.Now.List("elasticIps").Select(e => e.Text("address")))),
             ], HasNames: true),
@@ -33,6 +53,8 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
             [
                 Column.Of("worker", "index"),
                 new("load", s => s.Now.At("load") is JsonElement load ? load.GetDouble().ToString("0 %", CultureInfo.InvariantCulture) : "", IsNumber: true),
+                new("polls", s => s.Now.At("queues") == null ? ""
+                    : $"{s.Now.Text("queues")} queues of {s.Now.Text("ports")} ports, {s.Now.Text("rssEntries")} of 128 buckets"),
                 Column.Count("flows", "connections"), Column.Count("packets", "burstPackets") with { OnlyOnce = true }, Column.Count("mean burst", "meanBurst"), PerSecond("pps", "burstPackets", HumanText.PacketRate),
                 Column.Count("handed over", "handedOver"), Column.Count("taken over", "takenOver"), Column.Count("held", "held"), Column.Count("free", "smallBuffers.free"),
             ]),
@@ -67,7 +89,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     public ShowSubject WithSentences() => this with { Columns = [.. Columns.SkipLast(1), Column.Of("means", "sentence")] };
 
     /// <summary>Key of a row, to find it again at the next look.</summary>
-    public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason") + row.Text("port");
+    public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason") + row.Text("port") + ' ' + row.Text("queue");
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
 

@@ -73,12 +73,15 @@ public sealed class ShowTableTests
     }
 
     [Theory]
-    [InlineData("workers", """{"workers":[{"index":0,"load":0.875,"connections":123456,"burstCount":1,"burstPackets":123456789,"meanBurst":12.34,"handedOver":12345678,"takenOver":12345678,"held":1,"smallBuffers":{"free":8192,"total":8192}}]}""", "88 %")]
+    [InlineData("workers", """{"workers":[{"index":0,"ports":12,"queues":34,"rssEntries":64,"load":0.875,"connections":123456,"burstCount":1,"burstPackets":123456789,"meanBurst":12.34,"handedOver":12345678,"takenOver":12345678,"held":1,"smallBuffers":{"free":8192,"total":8192}}]}""", "88 %")]
     [InlineData("eips", """{"elasticIps":[{"name":"e1","address":"203.0.113.10","bandwidth":1500000,"billing":"traffic"}]}""", "1.5 Mbit/s")]
     [InlineData("groups", """{"securityGroups":[{"name":"web","vpc":"blue","ingress":[{}],"egress":[],"enis":["a","b"]}]}""", "1 rule")]
     [InlineData("routes", """{"routeTables":[{"name":"m","vpc":"blue","subnets":["a"],"routes":[{"destination":"0.0.0.0/0","target":"internet"}]}]}""", "0.0.0.0/0 internet")]
     [InlineData("changes", """{"changes":[{"revision":3,"time":"2026-11-21T13:44:11Z","by":"api","changes":["eni d attached","group web changed"]}]}""", "eni d attached")]
     [InlineData("enis", """{"enis":[]}""", "no enis")]
+    [InlineData("enis", """{"enis":[{"name":"vm1-data","instance":"vm1","attachment":"secondary","deleteWithInstance":true,"vpc":"blue","subnet":"blue-a","privateIps":["10.0.1.10","10.0.1.11"],"securityGroups":["web","db"],"elasticIps":[{"address":"203.0.113.10"}]}]}""", "goes")]
+    [InlineData("instances", """{"instances":[{"name":"vm1","vcpus":4,"vpc":"blue","primaryEni":"vm1-eth0","secondaryEnis":["a","b"],"mostEnis":4,"mostQueues":4}]}""", "3 of 4")]
+    [InlineData("queues", """{"queues":[{"port":"vm1-eth0","queue":3,"active":true,"worker":1,"received":123456789,"sent":123456789,"rssEntries":32}]}""", "yes")]
     [InlineData("status", """{"version":"1.0.0","revision":3,"state":null}""", "revision: 3")]
     public void Subjects_fit(string subject, string document, string expected) =>
         Assert.Contains(expected, Render(new ShowTable(Subject(subject), TimeProvider.System), document), StringComparison.Ordinal);
