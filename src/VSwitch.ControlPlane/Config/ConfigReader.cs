@@ -69,6 +69,7 @@ public static partial class ConfigReader
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
+            Billing = map.Node("billing") is ConfigNode b ? ReadBilling(b, errors) : new BillingConfig(),
         };
         map.Finish();
         return config;

@@ -47,6 +47,7 @@ public sealed class ConfigDiff
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
+            Billing = diff.Compare(Shapes.Billing, null, [before.Billing], [after.Billing])[0],
         };
         return diff;
     }

@@ -131,6 +131,10 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Open devices by port name.</summary>
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
+    /// <summary>Raised at the end of each change, when no worker uses what was in force before; a handler is quick and does not throw.
+    /// </summary>
+    public event Action<PolicyInForce, PolicyInForce>? Committed;
+
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
     /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
     /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
@@ -188,6 +192,7 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
     public void Commit(PreparedChange change)
     {
+        PolicyInForce before = InForce;
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         RebaseCounters(change.Snapshot);
         foreach (int eip in change.FreeEips)
@@ -219,6 +224,7 @@ internal sealed class SwitchHost : IDisposable
         Watch.Refresh();
         WaitForRound();
         removed.ForEach(d => d.Dispose());
+        Committed?.Invoke(before, InForce);
     }
 
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>
