@@ -38,7 +38,7 @@ public sealed class BillMaker(BillingConfig billing)
         ];
         return new Bill(
             BillingCalendar.MonthText(month), billing.TimeZone, billing.Currency, _calendar.LocalOf(from), _calendar.LocalOf(to), _calendar.LocalOf(asOf),
-            eips, eips.Sum(e => e.Subtotal), unpriced,
+            eips, _prices.Zero + eips.Sum(e => e.Subtotal), unpriced,
             [.. notes ?? [], .. steps, .. unpriced > 0 ? (string[])["lines without a price are not in the total: the price list has none for them, or there is no bandwidth"] : []]);
     }
 
@@ -75,7 +75,7 @@ public sealed class BillMaker(BillingConfig billing)
 
         return new BillEip(
             eip.Name, eip.Segments[^1].Terms.Address, _calendar.LocalOf(eip.AllocatedAt), eip.ReleasedAt is long end ? _calendar.LocalOf(end) : null,
-            lines, lines.Sum(l => l.Amount ?? 0), usage);
+            lines, _prices.Zero + lines.Sum(l => l.Amount ?? 0), usage);
     }
 
     /// <summary>A package is paid in the month in which it begins.</summary>
@@ -105,7 +105,7 @@ public sealed class BillMaker(BillingConfig billing)
         if (end > first)
         {
             lines.Add(Line(
-                span, first, end, BillItem.Bandwidth, end - first, PriceList.HourSeconds, "h", _prices.HourOf(span.BandwidthBitsPerSecond)));
+                span with { IsOpen = span.IsOpen && end == span.To }, first, end, BillItem.Bandwidth, end - first, PriceList.HourSeconds, "h", _prices.HourOf(span.BandwidthBitsPerSecond)));
         }
     }
 
@@ -126,7 +126,7 @@ public sealed class BillMaker(BillingConfig billing)
             all += span.Segment.Between(Math.Max(span.From, month.From), span.IsOpen ? month.To : Math.Min(Math.Max(span.To, span.From + 1), month.To));
         }
 
-        BilledSpan whole = spans[^1] with { BandwidthBitsPerSecond = null };
+        BilledSpan whole = spans[^1] with { BandwidthBitsPerSecond = null, IsOpen = spans[^1].IsOpen && end == spans[^1].To };
         spans.Clear();
         if (end > first)
         {

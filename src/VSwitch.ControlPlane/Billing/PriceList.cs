@@ -28,6 +28,9 @@ public sealed class PriceList(BillingConfig billing)
     public decimal? HourOf(long? bitsPerSecond) =>
         billing.Bandwidth is BandwidthPrices prices && bitsPerSecond is long rate ? PriceOf(prices.PerMbpsHour, rate) : null;
 
+    /// <summary>Nothing, with the digits of an amount: 0.00.</summary>
+    public decimal Zero => new(0, 0, 0, isNegative: false, (byte)billing.Decimals);
+
     /// <summary>A gigabyte out.</summary>
     public decimal? Gigabyte => billing.Traffic?.PerUnit;
 
@@ -45,7 +48,7 @@ public sealed class PriceList(BillingConfig billing)
     /// <param name="perUnit">How much of that makes a unit.</param>
     /// <param name="price">Price of a unit.</param>
     public decimal? Amount(long measured, decimal perUnit, decimal? price) =>
-        price is decimal known ? Math.Round(measured * known / perUnit, billing.Decimals, MidpointRounding.AwayFromZero) : null;
+        price is decimal known ? Zero + Math.Round(measured * known / perUnit, billing.Decimals, MidpointRounding.AwayFromZero) : null;
 
     /// <summary>What was measured in units, for people: the amount is made of what was measured.</summary>
     public static decimal Quantity(long measured, decimal perUnit) => Math.Round(measured / perUnit, QuantityDigits, MidpointRounding.AwayFromZero);

@@ -11,8 +11,10 @@ internal static class BillTable
 {
     private const string TimeFormat = "MM-dd HH:mm:ss";
     private const int TimeWidth = 15;
-    private const int WhatWidth = 20;
-    private const int NumberWidth = 14;
+    private const int WhatWidth = 17;
+    private const int QuantityWidth = 13;
+    private const int PriceWidth = 9;
+    private const int AmountWidth = 12;
 
     /// <summary>Writes it to standard output.</summary>
     public static void Print(BillDocument bill)
@@ -56,9 +58,9 @@ internal static class BillTable
         Table table = new Table().Border(TableBorder.Horizontal)
             .AddColumn(new TableColumn("from").Width(TimeWidth).NoWrap()).AddColumn(new TableColumn("to").Width(TimeWidth).NoWrap())
             .AddColumn(new TableColumn("for").Width(WhatWidth))
-            .AddColumn(new TableColumn("quantity").Width(NumberWidth).RightAligned().NoWrap())
-            .AddColumn(new TableColumn("price").Width(NumberWidth - 4).RightAligned().NoWrap())
-            .AddColumn(new TableColumn("amount").Width(NumberWidth).RightAligned().NoWrap());
+            .AddColumn(new TableColumn("quantity").Width(QuantityWidth).RightAligned().NoWrap())
+            .AddColumn(new TableColumn("price").Width(PriceWidth).RightAligned().NoWrap())
+            .AddColumn(new TableColumn("amount").Width(AmountWidth).RightAligned().NoWrap());
         foreach (BillLineDocument line in eip.Lines)
         {
             bool isPackage = line.Item is BillItem.Package or BillItem.Raise;
