@@ -20,6 +20,7 @@ var root = new RootCommand("A userspace virtual switch and cloud-VPC data plane:
     ApplyCommand.Create(),
     CaptureCommand.Create(),
     TopCommand.Create(),
+    BillCommand.Create(),
     BenchCommand.Create(),
 };
 return CommandLine.Invoke(root, args);

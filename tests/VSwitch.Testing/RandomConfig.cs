@@ -54,8 +54,26 @@ public sealed class RandomConfig(Random random)
             FlowLogs = [.. Some(2, () => FlowLog(enis, vpcs))],
             Mirrors = enis.Length == 0 ? [] : [.. Some(2, () => Mirror(enis))],
             Wires = [.. enis.Where(_ => Chance(30)).Select(Wire)],
+            Billing = Chance(50) ? new BillingConfig() : Billing(),
         };
     }
+
+    private BillingConfig Billing() => new()
+    {
+        Currency = Chance(50) ? "EUR" : "CNY",
+        Decimals = random.Next(0, 5),
+        TimeZone = random.Next(3) switch { 0 => "UTC", 1 => "+08:00", _ => "-03:30" },
+        Interval = Chance(50) ? TimeSpan.FromSeconds(60) : TimeSpan.FromMinutes(5),
+        Monthly = Chance(50) ? new MonthlyPrices(Price(), Chance(50) ? [] : Tiers()) : null,
+        Bandwidth = Chance(50) ? new BandwidthPrices(Tiers()) : null,
+        Traffic = Chance(50) ? new TrafficPrices(Price(), Chance(50), Chance(50) ? Price() : null, null)
+            : Chance(50) ? new TrafficPrices(Price(), Chance(50), null, Price()) : null,
+    };
+
+    private PriceTier[] Tiers() => Chance(50) ? [new PriceTier(null, Price())]
+        : [new PriceTier(random.Next(1, 1_000_000), Price()), new PriceTier(random.Next(1_000_001, int.MaxValue), Price()), new PriceTier(null, Price())];
+
+    private decimal Price() => new decimal(random.Next(0, 1_000_000)) / (Chance(50) ? 100 : 10_000);
 
     private SwitchSettings Settings() => new()
     {

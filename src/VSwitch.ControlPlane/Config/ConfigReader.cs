@@ -78,6 +78,7 @@ public static partial class ConfigReader
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
             Wires = ReadAll(map, "wires", n => ReadWire(n, errors)),
+            Billing = map.Node("billing") is ConfigNode b ? ReadBilling(b, errors) : new BillingConfig(),
         };
         map.Finish();
         return config;

@@ -58,6 +58,7 @@ public static partial class ConfigWriter
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
             document.Entries("wires", config.Wires, WriteWire);
+            WriteBilling(document, config.Billing);
             document.Json.WriteEndObject();
         }
 

@@ -53,6 +53,9 @@ public sealed record SwitchConfig
     /// <summary>Faults of ports' wires; at most one a port.</summary>
     public IReadOnlyList<WireConfig> Wires { get; init; } = [];
 
+    /// <summary>What elastic IPs cost, and how their usage is metered.</summary>
+    public BillingConfig Billing { get; init; } = new();
+
     /// <summary>The prefixes of a list; none when there is no such list.</summary>
     public IReadOnlyList<IpPrefix> PrefixesOf(string prefixList) =>
         PrefixLists.FirstOrDefault(list => list.Name == prefixList)?.Cidrs ?? [];

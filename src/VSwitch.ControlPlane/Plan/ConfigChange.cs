@@ -16,7 +16,7 @@ public enum ChangeAction
 /// <summary>One thing that a change of the configuration adds, changes or removes.</summary>
 /// <param name="Action">What happens to it.</param>
 /// <param name="Kind">What it is: switch, internet, vpc, subnet, route-table, peering, security-group, network-acl, prefix-list, instance, eni,
-/// elastic-ip, flow-log, mirror.</param>
+/// elastic-ip, nat-gateway, load-balancer, gateway, flow-log, mirror, wire, billing.</param>
 /// <param name="Name">Its name; that of the kind where there is only one.</param>
 /// <param name="Vpc">The VPC that a subnet or a route table stands in; null for what stands by itself.</param>
 /// <param name="Fields">Its settings: all that are not the usual ones when it is new or goes, else those that change.</param>

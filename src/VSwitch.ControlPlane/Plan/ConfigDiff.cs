@@ -51,6 +51,7 @@ public sealed class ConfigDiff
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
             Wires = diff.Compare(WireShape.Wire, null, before.Wires, after.Wires),
+            Billing = diff.Compare(Shapes.Billing, null, [before.Billing], [after.Billing])[0],
         };
         return diff;
     }

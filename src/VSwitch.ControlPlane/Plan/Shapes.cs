@@ -7,7 +7,7 @@ using VSwitch.Wire;
 namespace VSwitch.ControlPlane.Plan;
 
 /// <summary>The kinds of things that a configuration has, setting by setting.</summary>
-internal static class Shapes
+internal static partial class Shapes
 {
     private static readonly SwitchSettings Usual = new();
 

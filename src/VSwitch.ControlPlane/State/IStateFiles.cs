@@ -10,6 +10,9 @@ public interface IStateFiles : IDisposable
     /// <summary>True while the folder at that path is the one that was claimed, and the claim holds.</summary>
     bool IsClaimed { get; }
 
+    /// <summary>Names of the files that are there; none where there is no folder.</summary>
+    IEnumerable<string> Names { get; }
+
     /// <summary>Makes the folder where it is missing, and takes its lock, which ends with the process.</summary>
     /// <exception cref="StateException">Another process has it.</exception>
     void Claim();

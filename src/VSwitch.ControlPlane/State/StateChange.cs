@@ -29,8 +29,6 @@ public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigi
 {
     private const int MaxLines = 100;
     private const int MaxLineChars = 300;
-    private const int CheckChars = 16;
-    private const string CheckMark = ",\"check\":\"";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -55,8 +53,7 @@ public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigi
     internal byte[] ToLine()
     {
         var record = new Line(StateText.Format, Revision, StateText.Time(Time), By, Changes, Document);
-        byte[] content = JsonSerializer.SerializeToUtf8Bytes(record, Json)[..^1];
-        return [.. content, .. StateText.Utf8.GetBytes($"{CheckMark}{StateText.Hash(content)[..CheckChars]}\"}}\n")];
+        return CheckedLine.Seal(JsonSerializer.SerializeToUtf8Bytes(record, Json));
     }
 
     /// <summary>Reads a line without its end.</summary>
@@ -64,8 +61,7 @@ public sealed record StateChange(long Revision, DateTimeOffset Time, ChangeOrigi
     /// <exception cref="StateException">It is whole, and of a newer format.</exception>
     internal static StateChange? Parse(string file, ReadOnlySpan<byte> line)
     {
-        int mark = line.Length - CheckMark.Length - CheckChars - 2;
-        if (mark < 0 || !line[mark..].SequenceEqual(StateText.Utf8.GetBytes($"{CheckMark}{StateText.Hash(line[..mark])[..CheckChars]}\"}}")))
+        if (!CheckedLine.IsWhole(line))
         {
             return null;
         }

@@ -66,6 +66,11 @@ public sealed class StateStore : IDisposable
         }
     }
 
+    /// <summary>What a folder says is in force, for who only looks: nothing is claimed or written.</summary>
+    /// <returns>Null when there is no state.</returns>
+    /// <exception cref="StateException">Nothing in it is whole, it is of a newer format, or cannot be read.</exception>
+    public static StateDocument? ReadDocument(IStateFiles files) => StateRecovery.Read(files).Document;
+
     /// <summary>Keeps a configuration as the next revision. When it returns, the change survives a power cut; when it throws, it is as if
     /// it had never been tried.</summary>
     /// <param name="text">The configuration as one JSON value.</param>

@@ -64,6 +64,7 @@ internal sealed class ApiServer : IDisposable
         CaptureEndpoint.Map(app, control);
         MirrorEndpoints.Map(app, control);
         WireEndpoints.Map(app, control);
+        BillingEndpoints.Map(app, control);
         MetricsEndpoint.Map(app, control);
     }
 

@@ -42,7 +42,7 @@ internal sealed class MetricsExposition
     }
 
     /// <summary>Each writes one family, or a few small ones.</summary>
-    public IEnumerable<Action<PrometheusWriter>> Families => [.. Ports(), Drops, .. Devices(), .. ElasticIps(), .. Workers(), Tables, Latency, Control, Process];
+    public IEnumerable<Action<PrometheusWriter>> Families => [.. Ports(), Drops, .. Devices(), .. ElasticIps(), .. Workers(), Tables, Latency, Control, Usage, Process];
 
     private IEnumerable<Action<PrometheusWriter>> Ports()
     {
@@ -272,6 +272,23 @@ internal sealed class MetricsExposition
         writer.Sample(MetricLabels.None, UnixSeconds(_switch.LastChangedAt));
         writer.Begin("vswitch_build_info", MetricType.Gauge, "1, with the version of the switch and of its runtime.");
         writer.Sample(MetricLabels.Of(("version", ProcessReading.Version), ("runtime", ProcessReading.Runtime)), 1);
+    }
+
+    private void Usage(PrometheusWriter writer)
+    {
+        if (_switch.Usage is not UsageStatus usage)
+        {
+            return;
+        }
+
+        One(writer, "vswitch_usage_ledger_up", MetricType.Gauge, "1 while the usage ledger can be written.", usage.Problem == null ? 1 : 0);
+        One(writer, "vswitch_usage_ledger_write_errors_total", MetricType.Counter, "Writes of the usage ledger that failed; what they had is written later.", usage.Errors);
+        One(writer, "vswitch_usage_ledger_lost_changes_total", MetricType.Counter, "Changes of elastic IPs given up because the usage ledger could not be written for long.", usage.LostChanges);
+        One(writer, "vswitch_usage_ledger_file_bytes", MetricType.Gauge, "Length of the usage ledger's file of this month.", usage.Bytes);
+        if (usage.LastWrite is DateTime last)
+        {
+            One(writer, "vswitch_usage_ledger_last_write_timestamp_seconds", MetricType.Gauge, "When the usage ledger was last up to date, Unix time.", UnixSeconds(last));
+        }
     }
 
     /// <summary>By the names that every exporter has, and those of OpenTelemetry for .NET.</summary>

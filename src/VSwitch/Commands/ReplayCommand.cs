@@ -16,21 +16,26 @@ internal static class ReplayCommand
         var output = new Option<string>("--out") { Description = "folder for PORT.pcap and drops.pcapng", Required = true };
         var speed = new Option<string>("--speed") { Description = "max, original, or xN", DefaultValueFactory = _ => "max" };
         var workers = new Option<int?>("--workers") { Description = "workers; the result is the same for any number" };
+        var usage = new Option<string?>("--usage")
+        {
+            Description = "write a usage ledger on the trace's clock to the new folder DIR: vswitch bill CONFIG --usage DIR",
+            HelpName = "DIR",
+        };
         Option<bool> json = CommandLine.JsonOption();
         var command = new Command("replay", "Feed captures to ports and write what comes out.\n\nExample: vswitch replay lab.yaml --in vm1-eth0=vm1.pcap --in auto=all.pcapng --out out")
         {
-            config, inputs, output, speed, workers, json,
+            config, inputs, output, speed, workers, usage, json,
         };
         command.SetAction(parsed =>
         {
             ReplayOptions options = Read(
-                parsed.GetValue(inputs)!, parsed.GetValue(output)!, parsed.GetValue(speed)!, parsed.GetValue(workers));
+                parsed.GetValue(inputs)!, parsed.GetValue(output)!, parsed.GetValue(speed)!, parsed.GetValue(workers), parsed.GetValue(usage));
             return Run(parsed.GetValue(config)!, options, parsed.GetValue(json));
         });
         return command;
     }
 
-    private static ReplayOptions Read(string[] inputs, string output, string speed, int? workers)
+    private static ReplayOptions Read(string[] inputs, string output, string speed, int? workers, string? usage)
     {
         var pairs = inputs.Select(text =>
         {
@@ -47,7 +52,7 @@ internal static class ReplayCommand
             _ => throw new ArgumentException($"--speed {speed}: write max, original or xN, like x10"),
         };
         int count = workers ?? 1;
-        return count is >= 1 and <= 64 ? new ReplayOptions(pairs, output, count, factor)
+        return count is >= 1 and <= 64 ? new ReplayOptions(pairs, output, count, factor) { UsageFolder = usage }
             : throw new ArgumentException($"--workers {count}: from 1 to 64");
     }
 

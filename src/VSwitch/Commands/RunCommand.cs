@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using VSwitch.Api;
+using VSwitch.ControlPlane.Billing;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.State;
 using VSwitch.DataPlane.Devices;
@@ -78,7 +79,9 @@ internal static class RunCommand
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, reload);
         using ApiListener? listener = Listen(settings, logs.CreateLogger("VSwitch.Api"));
         using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true, say: logs.CreateLogger("VSwitch.FlowLogs").FlowLogSays);
-        var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
+        var ledger = new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}");
+        using UsageService usage = Meter(host, store, logs.CreateLogger("VSwitch.Billing"));
+        var control = new SwitchControl(host, ledger) { Usage = usage };
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
         SayWhatRuns(log, control, listener);
         WatchMirrors(log, host);
@@ -91,6 +94,7 @@ internal static class RunCommand
         Wait(control, settings.Config, log, stop, reload);
         server?.Stop();
         host.Dispose();
+        usage.Dispose();
         if (settings.Json)
         {
             CommandLine.WriteJson(HostSummary.ToJson(host));
@@ -108,6 +112,11 @@ internal static class RunCommand
 
         return CommandLine.Done;
     }
+
+    /// <summary>The usage ledger: beside the state where there is one, else in memory, for as long as the switch runs.</summary>
+    private static UsageService Meter(SwitchHost host, StateStore? store, ILogger log) => new(
+        host, store == null ? () => new MemoryLedgerFiles() : () => new StateFolder(Path.Combine(store.Folder, UsageService.FolderName)),
+        store?.Document?.Time, TimeProvider.System, log.UsageSays);
 
     /// <summary>The API's socket, before any device is opened. Where the user says where it is to be, a failure ends the command; the usual
     /// place may belong to another switch, and this one then runs without.</summary>

@@ -24,6 +24,7 @@ internal sealed class MetricsReading
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
+        Usage = control.Usage?.Status;
     }
 
     /// <summary>Revision of the configuration.</summary>
@@ -46,6 +47,9 @@ internal sealed class MetricsReading
 
     /// <summary>Neighbours learnt on the internet side.</summary>
     public int Neighbors { get; }
+
+    /// <summary>How the usage ledger fares; null where nothing is metered.</summary>
+    public UsageStatus? Usage { get; }
 
     private static unsafe List<PortMetrics> ReadPorts(WorkerSet workers, ForwardingSnapshot snapshot)
     {

@@ -22,6 +22,9 @@ internal sealed class StateFolder(string folder) : IStateFiles
     public bool IsClaimed => _lock != null && DurableFile.Identify(_lock.SafeFileHandle) is FileIdentity own && DurableFile.Identify(PathOf(LockName)) == own;
 
     /// <inheritdoc/>
+    public IEnumerable<string> Names => Directory.Exists(_path) ? Directory.EnumerateFiles(_path).Select(f => Path.GetFileName(f)) : [];
+
+    /// <inheritdoc/>
     public void Claim()
     {
         if (!Directory.Exists(_path))

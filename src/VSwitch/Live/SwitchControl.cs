@@ -31,6 +31,9 @@ internal sealed class SwitchControl
     /// <summary>Where its changes are written down.</summary>
     public ChangeLedger Ledger { get; }
 
+    /// <summary>The metering of its EIPs; null where nothing is metered.</summary>
+    public UsageService? Usage { get; init; }
+
     /// <summary>How long a change waits for its turn before it is refused.</summary>
     public TimeSpan WaitLimit { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -133,6 +133,10 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Open devices by port name.</summary>
     public IEnumerable<(string Port, IPacketDevice Device)> Devices => InForce.Devices.Select(o => (o.Key, o.Value));
 
+    /// <summary>Raised at the end of each change, when no worker uses what was in force before; a handler is quick and does not throw.
+    /// </summary>
+    public event Action<PolicyInForce, PolicyInForce>? Committed;
+
     /// <summary>Puts a changed configuration in force: <see cref="Prepare"/> and <see cref="Commit"/>.</summary>
     /// <exception cref="DeviceException">As <see cref="Prepare"/>.</exception>
     /// <exception cref="IOException">As <see cref="Prepare"/>.</exception>
@@ -191,6 +195,7 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>Puts what was prepared in force; cannot fail.</summary>
     public void Commit(PreparedChange change)
     {
+        PolicyInForce before = InForce;
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
         List<IPacketDevice> bare = PutBehindWires(change);
         RebaseCounters(change);
@@ -225,6 +230,7 @@ internal sealed class SwitchHost : IDisposable
         _queues.Use(change.Config, Devices, WorkerCount);
         _queues.Forget(removed);
         removed.ForEach(d => d.Dispose());
+        Committed?.Invoke(before, InForce);
     }
 
     /// <summary>Hands an errand to a worker, which carries it out between two bursts.</summary>

@@ -9,7 +9,11 @@ namespace VSwitch.Replay;
 /// <param name="Workers">Workers, at least 1.</param>
 /// <param name="Speed">0 = as fast as possible, 1 = as recorded, N = N times that.</param>
 internal sealed record ReplayOptions(
-    IReadOnlyList<(string Port, string File)> Inputs, string OutputFolder, int Workers, double Speed);
+    IReadOnlyList<(string Port, string File)> Inputs, string OutputFolder, int Workers, double Speed)
+{
+    /// <summary>Folder for a usage ledger on the trace's clock; null = none.</summary>
+    public string? UsageFolder { get; init; }
+}
 
 /// <summary>What a replay gave; the shape of <c>--json</c> (interface.md section 4).</summary>
 internal sealed record ReplaySummary

@@ -33,6 +33,7 @@ internal sealed class ReplayRunner : IDisposable
     private readonly int[] _inputPorts;
     private readonly bool[] _hasEthernet;
     private readonly int[] _otherLinkTypes;
+    private readonly ReplayUsage? _usage;
     private bool _started;
 
     /// <summary>Prepares a replay: opens the outputs.</summary>
@@ -44,6 +45,7 @@ internal sealed class ReplayRunner : IDisposable
         _options = options;
         var numbers = new NumberDirectory();
         _snapshot = SnapshotCompiler.Compile(config, numbers);
+        _usage = options.UsageFolder == null ? null : new ReplayUsage(options.UsageFolder, config, _snapshot);
         _hasEthernet = new bool[options.Inputs.Count];
         _otherLinkTypes = [.. options.Inputs.Select(_ => -1)];
         _inputPorts = [.. options.Inputs.Select(i => i.Port == AutoPort ? -1 : PortOf(i.Port))];
@@ -74,6 +76,7 @@ internal sealed class ReplayRunner : IDisposable
                 firstNs = summary.Read == 0 ? frame.TimestampNs : firstNs;
                 Pace(pace, frame.TimestampNs - firstNs, stop);
                 summary.Read++;
+                _usage?.Until(frame.TimestampNs, _workers.Eips);
                 MoveClock(frame.TimestampNs);
                 Note(frame);
                 Feed(_inputPorts[frame.Input], frame.LinkType, bytes);
@@ -89,6 +92,7 @@ internal sealed class ReplayRunner : IDisposable
         }
 
         _workers.DropHeld();
+        _usage?.End(_clock.NowNs, _workers.Eips);
         Sum(summary);
         return summary;
     }
@@ -102,6 +106,7 @@ internal sealed class ReplayRunner : IDisposable
         }
 
         _drops.Dispose();
+        _usage?.Dispose();
         _workers.Dispose();
         _shared.Dispose();
     }

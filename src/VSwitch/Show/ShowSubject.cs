@@ -64,6 +64,11 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 new("bandwidth", s => s.Now.At("bandwidth") is JsonElement b ? HumanText.Rate(b.GetDouble()) : "no cap", IsNumber: true),
                 Column.Of("billing", "billing"),
             ], HasNames: true),
+        new("usage", "What each elastic IP carried this month, in bytes, hour by hour.", "/v1/usage", "usage",
+            [
+                Column.Of("eip", "eip"), Column.Of("from", "from"), Column.Count("out", "sent.bytes"), Column.Count("in", "received.bytes"),
+                Column.Count("dropped out", "sent.droppedBytes"), Column.Count("dropped in", "received.droppedBytes"),
+            ]),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using VSwitch.Api;
+using VSwitch.ControlPlane.Billing;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Live;
@@ -59,7 +60,8 @@ internal sealed class ApiHost : IDisposable
         var listener = ApiListener.Open(address, tokenFile);
         Address = listener.Address;
         Host = new SwitchHost(Config(Yaml), 2);
-        Control = new SwitchControl(Host);
+        Usage = new UsageService(Host, () => new MemoryLedgerFiles(), null, TimeProvider.System, line => _log.WriteLine(line));
+        Control = new SwitchControl(Host) { Usage = Usage };
         Server = ApiServer.Start(listener, Control, _logs, limits, map);
         Client = ApiClient.Connect(Address.ToString(), tokenFile);
     }
@@ -69,6 +71,8 @@ internal sealed class ApiHost : IDisposable
     public ApiAddress Address { get; }
 
     public SwitchHost Host { get; }
+
+    public UsageService Usage { get; }
 
     public SwitchControl Control { get; }
 
@@ -141,6 +145,8 @@ internal sealed class ApiHost : IDisposable
     {
         Client.Dispose();
         Server.Stop();
+        Host.Dispose();
+        Usage.Dispose();
         Host.Free();
         _logs.Dispose();
         _log.Dispose();
