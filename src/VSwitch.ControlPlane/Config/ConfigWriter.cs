@@ -52,6 +52,7 @@ public static partial class ConfigWriter
             document.Entries("instances", config.Instances, WriteInstance);
             document.Entries("enis", config.Enis, WriteEni);
             document.Entries("elasticIps", config.ElasticIps, WriteElasticIp);
+            document.Entries("gateways", config.Gateways, WriteGateway);
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
             document.Json.WriteEndObject();
@@ -152,17 +153,7 @@ public static partial class ConfigWriter
             line.WriteString("destination", route.Destination.ToString());
             line.WriteString("nextHop", route.NextHop.ToString());
         });
-        if (internet.Neighbors.Count > 0)
-        {
-            json.WriteStartObject("neighbors");
-            foreach ((IpAddress address, MacAddress mac) in internet.Neighbors.OrderBy(n => n.Key))
-            {
-                json.WriteString(address.ToString(), mac.ToString());
-            }
-
-            json.WriteEndObject();
-        }
-
+        WriteNeighbors(json, internet.Neighbors);
         WriteIfSet(json, "mtu", internet.Mtu);
         json.WriteEndObject();
     }
@@ -187,11 +178,7 @@ public static partial class ConfigWriter
             document.Json.WriteBoolean("main", true);
         }
 
-        document.Entries("routes", table.Routes, (json, route) =>
-        {
-            json.WriteString("destination", ConfigText.Destination(route));
-            json.WriteString("target", route.Target);
-        });
+        document.Entries("routes", table.Routes, WriteRoute);
     }
 
     private static void WriteGroup(Document document, SecurityGroupConfig group)

@@ -45,6 +45,7 @@ public sealed class ConfigDiff
             Instances = diff.Compare(Shapes.Instance, null, before.Instances, after.Instances),
             Enis = diff.Compare(Shapes.Eni, null, before.Enis, after.Enis),
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
+            Gateways = diff.Compare(Shapes.Gateway, null, before.Gateways, after.Gateways),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
         };

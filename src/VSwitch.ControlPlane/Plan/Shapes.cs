@@ -6,7 +6,7 @@ using VSwitch.Wire;
 namespace VSwitch.ControlPlane.Plan;
 
 /// <summary>The kinds of things that a configuration has, setting by setting.</summary>
-internal static class Shapes
+internal static partial class Shapes
 {
     private static readonly SwitchSettings Usual = new();
 
@@ -53,7 +53,7 @@ internal static class Shapes
         "route-table", t => t.Name,
         new ValueField<RouteTableConfig>("main", t => Flag(t.Main), "false"),
         new ListField<RouteTableConfig, (string Destination, string Target)>(
-            "routes", t => [.. t.Routes.Select(r => (ConfigText.Destination(r), r.Target))], r => $"{r.Destination} to {r.Target}",
+            "routes", t => [.. t.Routes.Select(r => (ConfigText.Destination(r), ConfigText.Target(r)))], r => $"{r.Destination} to {r.Target}",
             orderOf: r => r.Destination));
 
     public static readonly Shape<SecurityGroupConfig> SecurityGroup = new(

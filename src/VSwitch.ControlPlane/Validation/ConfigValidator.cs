@@ -47,7 +47,9 @@ internal sealed partial class ConfigValidator
         ValidateInstances();
         ValidateInternet();
         ValidateElasticIps();
+        ValidateGateways();
         ValidateDevices();
+        ValidateSharedDevices();
         ValidateFlowLogs();
         ValidateMirrors();
     }
@@ -197,9 +199,13 @@ internal sealed partial class ConfigValidator
                     _errors.Add(route.Position, $"route target '{route.Target}' checks source and destination, so it takes only packets for its own addresses; put 'sourceDestCheck: false' on ENI '{eni.Name}'{_errors.Line(eni.Position)} or choose another target");
                 }
             }
+            else if (route.Gateway != null)
+            {
+                ValidateGatewayRoute(vpc, route);
+            }
             else if (route.Target is not ("internet" or "blackhole"))
             {
-                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole or eni:NAME");
+                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME or gateway:NAME");
             }
             else if (route.Target == "internet" && _config.Internet == null)
             {

@@ -161,7 +161,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
+        int charged = IsOutside(p->InPort) ? decision.OutPort : p->InPort;
         FlowEntry* entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
         if (entry == null)
         {
@@ -215,7 +215,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             case DropReason.NeighborUnresolved:
                 HoldForNeighbor(p);
                 return;
-            case DropReason.NoRoute when isRouted && p->InPort != 0:
+            case DropReason.NoRoute when isRouted && !IsOutside(p->InPort):
                 SendError(p, RouterError.NetUnreachable);
                 break;
         }
@@ -313,7 +313,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         int holder = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
-        if (holder != 0 || opening.Port == 0 || TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination))
+        if (holder != 0 || IsOutside(opening.Port) || TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination))
         {
             return holder;
         }

@@ -16,9 +16,13 @@ public enum RouteTarget : byte
 
     /// <summary>An ENI that routes.</summary>
     Eni,
+
+    /// <summary>One of some gateways.</summary>
+    Gateway,
 }
 
-/// <summary>A VPC route: prefix and target. <paramref name="Port"/> counts for <see cref="RouteTarget.Eni"/> only.</summary>
+/// <summary>A VPC route: prefix and target. <paramref name="Port"/> is the port of <see cref="RouteTarget.Eni"/>, the index into
+/// <see cref="ForwardingSnapshot.GatewayGroups"/> of <see cref="RouteTarget.Gateway"/>, and means nothing else.</summary>
 public readonly record struct Route4(Prefix4 Prefix, RouteTarget Target, ushort Port);
 
 /// <summary>An IPv6 route.</summary>

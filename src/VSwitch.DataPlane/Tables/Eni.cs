@@ -25,9 +25,15 @@ public enum EniFlags : ushort
     /// <summary>To find the connection of a packet that comes in here takes more than its own addresses: its VPC has peers, load balancers or
     /// the like. Such packets are keyed by <see cref="Pipeline.PacketPipeline{T}"/>'s longer way; others pay nothing for it.</summary>
     KeyedSlowly = 16,
+
+    /// <summary>The port is a gateway: no ENI, but a way out of its VPC, like the internet side out of all.</summary>
+    Gateway = 32,
+
+    /// <summary>The port is a device that gateways share: its frames are those of the gateway that has their VLAN.</summary>
+    Trunk = 64,
 }
 
-/// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
+/// <summary>A compiled port: an ENI, a gateway, a trunk, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
 /// Addresses are "raw": as a load of the frame's bytes gives them on this (little-endian) machine.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
 public unsafe struct Eni

@@ -110,6 +110,7 @@ public sealed class WorkerSet : IDisposable
             Consumed = -before.Consumed,
             Dropped = -before.Dropped,
             Generated = -before.Generated,
+            Carried = -before.Carried,
         };
         foreach (Worker worker in Workers)
         {
@@ -123,6 +124,7 @@ public sealed class WorkerSet : IDisposable
             sum.Consumed += Volatile.Read(ref c->Consumed);
             sum.Dropped += Volatile.Read(ref c->Dropped);
             sum.Generated += Volatile.Read(ref c->Generated);
+            sum.Carried += Volatile.Read(ref c->Carried);
         }
 
         return sum;

@@ -51,6 +51,7 @@ internal sealed class ApiServer : IDisposable
         FlowLogEndpoints.Map(app, control);
         PortEndpoints.Map(app, control);
         EniEndpoints.Map(app, control);
+        GatewayEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);

@@ -42,6 +42,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 new("bandwidth", s => s.Now.At("bandwidth") is JsonElement b ? HumanText.Rate(b.GetDouble()) : "no cap", IsNumber: true),
                 Column.Of("billing", "billing"),
             ], HasNames: true),
+        new("gateways", "The gateways: link, addresses, routes, what passes them.", "/v1/gateways", "gateways",
+            [
+                Column.Of("gateway", "name"), Column.Of("vpc", "vpc"),
+                new("link", s => s.Now.Text("link") + (s.Now.Text("up") == "no" ? " (down)" : "")), Column.Of("addresses", "addresses"),
+                Column.Of("mtu", "mtu"), new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => r.GetString()))),
+                Column.Count("received", "counters.received"), Column.Count("sent", "counters.sent"), Column.Count("dropped", "counters.dropped"),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
