@@ -105,7 +105,7 @@ public sealed class SwitchUnderTest : IDisposable
             Add(after.Forwarded - before[i].Forwarded, OutcomeKind.Forwarded, _ => DropReason.None);
             Add(after.Answered - before[i].Answered, OutcomeKind.Answered, _ => DropReason.None);
             Add(after.Consumed - before[i].Consumed, OutcomeKind.Consumed, _ => DropReason.None);
-            long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped;
+            long ended = after.Forwarded + after.Answered + after.Consumed + after.Dropped + after.Carried;
             if (after.ReceivedPackets != ended + Workers.HeldOf(i))
             {
                 throw new InvalidOperationException($"port {i}: received {after.ReceivedPackets}, ended {ended}, held {Workers.HeldOf(i)}");

@@ -20,6 +20,7 @@ public sealed unsafe partial class SnapshotCompiler
     private readonly Dictionary<string, int> _subnetNumbers = new(StringComparer.Ordinal);
     private readonly List<Subnet> _subnets = [];
     private readonly NetworkAclCompiler _acls;
+    private readonly GatewayCompiler _gateways;
     private PeeringCompiler? _peerings;
 
     private SnapshotCompiler(SwitchConfig config, NumberDirectory numbers, Func<string, int?>? deviceMtu)
@@ -28,6 +29,13 @@ public sealed unsafe partial class SnapshotCompiler
         _numbers = numbers;
         _deviceMtu = deviceMtu;
         _acls = new NetworkAclCompiler(config);
+        _numbers.BeginVersion();
+        foreach (EniConfig eni in config.Enis)
+        {
+            _numbers.PortOf(eni.Name);
+        }
+
+        _gateways = new GatewayCompiler(config, numbers);
     }
 
     /// <summary>Compiles a validated configuration.</summary>
@@ -40,12 +48,6 @@ public sealed unsafe partial class SnapshotCompiler
 
     private ForwardingSnapshot Compile()
     {
-        _numbers.BeginVersion();
-        foreach (EniConfig eni in _config.Enis)
-        {
-            _numbers.PortOf(eni.Name);
-        }
-
         Vpc[] vpcs = CompileVpcs();
         var groups = new SecurityGroupCompiler(_config, _numbers);
         var sets = _config.Enis.Select(eni => groups.SetsOf(eni.SecurityGroups)).ToArray();
@@ -61,6 +63,12 @@ public sealed unsafe partial class SnapshotCompiler
         }
 
         ProbeTarget[] probes = ProbeCompiler.Compile(_config, _numbers);
+        foreach (string port in _gateways.PortNames)
+        {
+            names[_numbers.PortOf(port)] = port;
+        }
+
+        Gateway?[] gateways = _gateways.CompileGateways();
         var snapshot = new ForwardingSnapshot(
             _numbers.PortCount, _config.Enis.Sum(e => e.PrivateIps.Count(ip => ip.IsV6)), _config.ElasticIps.Count + 1)
         {
@@ -81,6 +89,10 @@ public sealed unsafe partial class SnapshotCompiler
             NetworkAcls = _acls.Build(),
             Balancers = BalancerCompiler.Compile(_config, _numbers, subnet => _subnets[_subnetNumbers[subnet]].Vpc),
             Internet = CompileInternet(_config.Internet ?? new InternetConfig()),
+            Gateways = gateways,
+            Trunks = _gateways.CompileTrunks(),
+            GatewayGroups = _gateways.Groups,
+            Tunnels = GatewayCompiler.TunnelsOf(gateways),
             GatewayMac = Raw.Mac(_config.Switch.GatewayMac),
             GatewayLinkLocalLow = Raw.LinkLocalLow(_config.Switch.GatewayMac),
             Timeouts = CompileTimeouts(_config.Switch.Timeouts) with { ShortestOfOthersMs = ShortestNatTimeoutMs() },
@@ -94,6 +106,7 @@ public sealed unsafe partial class SnapshotCompiler
             Spreads = CompileSpreads(),
         };
         FillPorts(snapshot, sets);
+        _gateways.FillPorts(snapshot, _deviceMtu);
         FillEips(snapshot);
         return snapshot;
     }
@@ -163,7 +176,6 @@ public sealed unsafe partial class SnapshotCompiler
         IReadOnlyList<RouteConfig> routes = table?.Routes ?? [];
         IpPrefix? range4 = subnet.Cidrs.Where(c => !c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
         IpPrefix? range6 = subnet.Cidrs.Where(c => c.IsV6).Select(c => (IpPrefix?)c).FirstOrDefault();
-        var destinations = routes.SelectMany(r => _config.DestinationsOf(r).Select(d => (Prefix: d, r.Target))).ToList();
         (int aclEgress, int aclIngress) = _acls.ListsOf(subnet);
         return new Subnet
         {
@@ -176,15 +188,44 @@ public sealed unsafe partial class SnapshotCompiler
             Range6 = range6 is IpPrefix own6 ? Raw.Prefix6(own6) : null,
             AclEgress = aclEgress,
             AclIngress = aclIngress,
-            Routes = new RouteTable(
-                [.. LongestFirst(destinations, isV6: false).Select(r => new Route4(Raw.Prefix4(r.Prefix), Target(r.Target, out ushort port), port))],
-                [.. LongestFirst(destinations, isV6: true).Select(r => new Route6(Raw.Prefix6(r.Prefix), Target(r.Target, out ushort port), port))]),
+            Routes = CompileRoutes(routes),
         };
     }
 
-    private static IEnumerable<(IpPrefix Prefix, string Target)> LongestFirst(
-        IEnumerable<(IpPrefix Prefix, string Target)> routes, bool isV6) =>
-        routes.Where(r => r.Prefix.IsV6 == isV6).OrderByDescending(r => r.Prefix.Length);
+    /// <summary>Longest prefix first; of one prefix static routes before propagated ones, and what leads to gateways as one.</summary>
+    private RouteTable CompileRoutes(IReadOnlyList<RouteConfig> routes)
+    {
+        var routes4 = new List<Route4>();
+        var routes6 = new List<Route6>();
+        var prefixes = routes.SelectMany(r => _config.DestinationsOf(r).Select(d => (Prefix: d, Route: r)))
+            .GroupBy(r => r.Prefix, r => r.Route).OrderByDescending(g => g.Key.Length);
+        foreach (IGrouping<IpPrefix, RouteConfig> group in prefixes)
+        {
+            RouteConfig[] ordered = [.. group.OrderBy(r => r.Preference)];
+            RouteTarget target = Target(ordered, out ushort port);
+            if (group.Key.IsV6)
+            {
+                routes6.Add(new Route6(Raw.Prefix6(group.Key), target, port));
+            }
+            else
+            {
+                routes4.Add(new Route4(Raw.Prefix4(group.Key), target, port));
+            }
+        }
+
+        return new RouteTable([.. routes4], [.. routes6]);
+    }
+
+    private RouteTarget Target(RouteConfig[] routes, out ushort port)
+    {
+        if (routes[0].Gateway != null)
+        {
+            port = _gateways.NumberOf(routes.Where(r => r.Gateway != null));
+            return RouteTarget.Gateway;
+        }
+
+        return Target(routes[0].Target, out port);
+    }
 
     private RouteTarget Target(string target, out ushort port)
     {
@@ -200,25 +241,8 @@ public sealed unsafe partial class SnapshotCompiler
         return isEni ? RouteTarget.Eni : port != 0 ? RouteTarget.Nat : target == "internet" ? RouteTarget.Internet : RouteTarget.Blackhole;
     }
 
-    private static InternetSide CompileInternet(InternetConfig internet)
-    {
-        var routes = internet.Addresses.Select(a => (Prefix: a, NextHop: (IpAddress?)null))
-            .Concat(internet.Routes.Select(r => (Prefix: r.Destination, NextHop: (IpAddress?)r.NextHop)))
-            .OrderByDescending(r => r.Prefix.Length).ToArray();
-        return new InternetSide
-        {
-            Own4 = [.. internet.Addresses.Where(a => !a.IsV6).Select(a => Raw.Ip4(a.Address))],
-            Own6 = [.. internet.Addresses.Where(a => a.IsV6).Select(a => Raw.Ip6(a.Address))],
-            OnLink4 = [.. internet.Addresses.Where(a => !a.IsV6).Select(Raw.Prefix4)],
-            OnLink6 = [.. internet.Addresses.Where(a => a.IsV6).Select(Raw.Prefix6)],
-            Routes4 = [.. routes.Where(r => !r.Prefix.IsV6)
-                .Select(r => new InternetRoute4(Raw.Prefix4(r.Prefix), r.NextHop is IpAddress hop ? Raw.Ip4(hop) : 0))],
-            Routes6 = [.. routes.Where(r => r.Prefix.IsV6)
-                .Select(r => new InternetRoute6(Raw.Prefix6(r.Prefix), r.NextHop is IpAddress hop ? Raw.Ip6(hop) : default))],
-            Neighbors4 = [.. internet.Neighbors.Where(n => !n.Key.IsV6).Select(n => KeyValuePair.Create(Raw.Ip4(n.Key), Raw.Mac(n.Value)))],
-            Neighbors6 = [.. internet.Neighbors.Where(n => n.Key.IsV6).Select(n => KeyValuePair.Create(Raw.Ip6(n.Key), Raw.Mac(n.Value)))],
-        };
-    }
+    private static InternetSide CompileInternet(InternetConfig internet) =>
+        SideCompiler.Compile(0, internet.Addresses, internet.Routes, internet.Neighbors);
 
     private static ConnectionTimeouts CompileTimeouts(TimeoutSettings t) => new()
     {

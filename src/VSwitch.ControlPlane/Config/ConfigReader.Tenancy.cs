@@ -61,6 +61,8 @@ public static partial class ConfigReader
         var route = new RouteConfig(destination ?? default, map.Required("target"), node.Position)
         {
             PrefixList = isList ? text[ListPrefix.Length..] : null,
+            Preference = ReadPreference(map),
+            Weight = map.Integer("weight", 1, 256) ?? RouteConfig.UsualWeight,
         };
         map.Finish();
         return route;

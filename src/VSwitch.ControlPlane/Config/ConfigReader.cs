@@ -75,6 +75,7 @@ public static partial class ConfigReader
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
             NatGateways = ReadAll(map, "natGateways", n => ReadNatGateway(n, errors)),
             LoadBalancers = ReadAll(map, "loadBalancers", n => ReadLoadBalancer(n, errors)),
+            Gateways = ReadAll(map, "gateways", n => ReadGateway(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
             Wires = ReadAll(map, "wires", n => ReadWire(n, errors)),
@@ -142,31 +143,13 @@ public static partial class ConfigReader
     private static InternetConfig ReadInternet(ConfigNode node, ConfigErrors errors)
     {
         var map = new ConfigMap(node, "internet", errors);
-        var neighbors = new Dictionary<IpAddress, MacAddress>();
-        if (map.Node("neighbors") is ConfigNode list)
-        {
-            var inner = new ConfigMap(list, "neighbors", errors);
-            foreach ((ScalarNode key, ConfigNode value) in inner.Entries())
-            {
-                MacAddress? mac = value is ScalarNode scalar ? ConfigValues.Mac(scalar.Value) : null;
-                if (ConfigValues.Address(key.Value) is IpAddress address && mac is MacAddress good)
-                {
-                    neighbors[address] = good;
-                }
-                else
-                {
-                    errors.Add(key.Position, "a neighbour is an address and a MAC, like 198.51.100.254: \"02:00:00:00:99:01\"");
-                }
-            }
-        }
-
         var internet = new InternetConfig
         {
             Device = map.Node("device") is ConfigNode d ? ReadDevice(d, errors) : null,
             Mac = map.Mac("mac") ?? new InternetConfig().Mac,
             Addresses = map.Values<IpPrefix>("addresses", ConfigValues.Prefix, "an address with its prefix length, like 198.51.100.1/24"),
             Routes = ReadAll(map, "routes", n => ReadInternetRoute(n, errors)),
-            Neighbors = neighbors,
+            Neighbors = ReadNeighbors(map, errors),
             Mtu = map.Integer("mtu", 576, 65535),
             Position = node.Position,
         };

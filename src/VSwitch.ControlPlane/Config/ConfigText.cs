@@ -64,6 +64,10 @@ public static class ConfigText
     public static string Destination(RouteConfig route) =>
         route.PrefixList == null ? route.Destination.ToString() : $"prefixList:{route.PrefixList}";
 
+    /// <summary>Where a route leads: "internet", or "gateway:line-a (propagated, weight 3)".</summary>
+    public static string Target(RouteConfig route) => route.Preference == RoutePreference.Static ? route.Target
+        : string.Create(CultureInfo.InvariantCulture, $"{route.Target} (propagated, weight {route.Weight})");
+
     /// <summary>symmetric, microsoft, or 80 hexadecimal digits.</summary>
     public static string RssKey(ReadOnlySpan<byte> key) =>
         key.SequenceEqual(Toeplitz.SymmetricKey()) ? "symmetric"

@@ -55,6 +55,7 @@ public static partial class ConfigWriter
             document.Entries("elasticIps", config.ElasticIps, WriteElasticIp);
             document.Entries("natGateways", config.NatGateways, WriteNatGateway);
             document.List("loadBalancers", config.LoadBalancers, WriteLoadBalancer);
+            document.Entries("gateways", config.Gateways, WriteGateway);
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
             document.Entries("wires", config.Wires, WriteWire);
@@ -160,17 +161,7 @@ public static partial class ConfigWriter
             line.WriteString("destination", route.Destination.ToString());
             line.WriteString("nextHop", route.NextHop.ToString());
         });
-        if (internet.Neighbors.Count > 0)
-        {
-            json.WriteStartObject("neighbors");
-            foreach ((IpAddress address, MacAddress mac) in internet.Neighbors.OrderBy(n => n.Key))
-            {
-                json.WriteString(address.ToString(), mac.ToString());
-            }
-
-            json.WriteEndObject();
-        }
-
+        WriteNeighbors(json, internet.Neighbors);
         WriteIfSet(json, "mtu", internet.Mtu);
         json.WriteEndObject();
     }
@@ -195,11 +186,7 @@ public static partial class ConfigWriter
             document.Json.WriteBoolean("main", true);
         }
 
-        document.Entries("routes", table.Routes, (json, route) =>
-        {
-            json.WriteString("destination", ConfigText.Destination(route));
-            json.WriteString("target", route.Target);
-        });
+        document.Entries("routes", table.Routes, WriteRoute);
     }
 
     private static void WriteGroup(Document document, SecurityGroupConfig group)

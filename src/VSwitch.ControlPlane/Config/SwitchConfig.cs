@@ -44,6 +44,9 @@ public sealed record SwitchConfig
     /// <summary>Load balancers.</summary>
     public IReadOnlyList<LoadBalancerConfig> LoadBalancers { get; init; } = [];
 
+    /// <summary>Ways out of VPCs: private lines and tunnels.</summary>
+    public IReadOnlyList<GatewayConfig> Gateways { get; init; } = [];
+
     /// <summary>Records of traffic (AWS VPC flow logs, IPFIX).</summary>
     public IReadOnlyList<FlowLogConfig> FlowLogs { get; init; } = [];
 
@@ -59,6 +62,19 @@ public sealed record SwitchConfig
     /// <summary>The prefixes of a list; none when there is no such list.</summary>
     public IReadOnlyList<IpPrefix> PrefixesOf(string prefixList) =>
         PrefixLists.FirstOrDefault(list => list.Name == prefixList)?.Cidrs ?? [];
+
+    /// <summary>Every device with the port that it feeds. One that gateways share by VLAN feeds a port of its own, with the interface's name.
+    /// </summary>
+    public IEnumerable<(string Port, DeviceConfig Device)> PortDevices => Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device))
+        .Concat(Gateways.Select(g => (IsShared(g) ? g.InterfaceName! : g.Name, g.Device)).DistinctBy(g => g.Item1))
+        .Append(("internet", Internet?.Device)).Where(d => d.Device != null).Select(d => (d.Item1, d.Device!));
+
+    /// <summary>Names of the interfaces that gateways share by VLAN.</summary>
+    public IEnumerable<string> Trunks => Gateways.Where(IsShared).Select(g => g.InterfaceName!).Distinct(StringComparer.Ordinal);
+
+    /// <summary>True when the gateway's frames come by an interface on which there are VLANs.</summary>
+    public bool IsShared(GatewayConfig gateway) => gateway.InterfaceName is string name &&
+        Gateways.Any(g => g.Vlan != null && g.InterfaceName == name);
 
     /// <summary>What a route is for: its prefix, or those of the list that it names.</summary>
     public IReadOnlyList<IpPrefix> DestinationsOf(RouteConfig route) =>
@@ -228,9 +244,24 @@ public sealed record RouteTableConfig
     public SourcePosition Position { get; init; }
 }
 
-/// <summary>A route. Target is "internet", "blackhole", "eni:NAME", "nat:NAME" or "peering:NAME".</summary>
+/// <summary>A route. Target is "internet", "blackhole", "eni:NAME", "nat:NAME", "peering:NAME" or "gateway:NAME".</summary>
 public sealed record RouteConfig(IpPrefix Destination, string Target, SourcePosition Position)
 {
+    /// <summary>Begins the target of a route to a gateway.</summary>
+    public const string GatewayPrefix = "gateway:";
+
+    /// <summary>What a route weighs whose author says nothing.</summary>
+    public const int UsualWeight = 1;
+
+    /// <summary>Its place among routes of the same prefix.</summary>
+    public RoutePreference Preference { get; init; }
+
+    /// <summary>Its part of the connections among propagated routes of the same prefix, 1 to 256.</summary>
+    public int Weight { get; init; } = UsualWeight;
+
+    /// <summary>The gateway that it leads to; null when it leads elsewhere.</summary>
+    public string? Gateway => Target.StartsWith(GatewayPrefix, StringComparison.Ordinal) ? Target[GatewayPrefix.Length..] : null;
+
     /// <summary>The prefix list whose prefixes are the destinations; then <see cref="Destination"/> does not count.</summary>
     public string? PrefixList { get; init; }
 }

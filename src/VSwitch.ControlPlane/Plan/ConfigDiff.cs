@@ -48,6 +48,7 @@ public sealed class ConfigDiff
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
             NatGateways = diff.Compare(Shapes.NatGateway, null, before.NatGateways, after.NatGateways),
             LoadBalancers = diff.CompareBalancers(before.LoadBalancers, after.LoadBalancers),
+            Gateways = diff.Compare(Shapes.Gateway, null, before.Gateways, after.Gateways),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
             Wires = diff.Compare(WireShape.Wire, null, before.Wires, after.Wires),

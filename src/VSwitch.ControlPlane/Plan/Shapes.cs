@@ -55,7 +55,7 @@ internal static partial class Shapes
         "route-table", t => t.Name,
         new ValueField<RouteTableConfig>("main", t => Flag(t.Main), "false"),
         new ListField<RouteTableConfig, (string Destination, string Target)>(
-            "routes", t => [.. t.Routes.Select(r => (ConfigText.Destination(r), r.Target))], r => $"{r.Destination} to {r.Target}",
+            "routes", t => [.. t.Routes.Select(r => (ConfigText.Destination(r), ConfigText.Target(r)))], r => $"{r.Destination} to {r.Target}",
             orderOf: r => r.Destination));
 
     public static readonly Shape<PeeringConfig> Peering = new(

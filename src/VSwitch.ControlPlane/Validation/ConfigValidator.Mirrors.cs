@@ -49,7 +49,8 @@ internal sealed partial class ConfigValidator
             return;
         }
 
-        DeviceConfig? device = to == InternetPort ? _config.Internet?.Device : _enis.GetValueOrDefault(to)?.Device;
+        DeviceConfig? device = to == InternetPort ? _config.Internet?.Device
+            : _enis.GetValueOrDefault(to)?.Device ?? _config.Gateways.FirstOrDefault(g => g.Name == to && !_config.IsShared(g))?.Device;
         if (to == mirror.Port)
         {
             _errors.Add(mirror.Position, $"mirror '{mirror.Name}' goes to the port that it copies; choose another");
@@ -84,5 +85,5 @@ internal sealed partial class ConfigValidator
         }
     }
 
-    private bool HasPort(string name) => name == InternetPort ? _config.Internet != null : _enis.ContainsKey(name);
+    private bool HasPort(string name) => name == InternetPort ? _config.Internet != null : _enis.ContainsKey(name) || _gateways.ContainsKey(name);
 }

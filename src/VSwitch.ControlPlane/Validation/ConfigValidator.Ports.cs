@@ -205,10 +205,9 @@ internal sealed partial class ConfigValidator
     private void ValidateDevices()
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        var devices = _config.Enis.Select(e => (Port: e.Name, e.Device)).Prepend(("internet", _config.Internet?.Device));
-        foreach ((string port, DeviceConfig? device) in devices)
+        foreach ((string port, DeviceConfig device) in _config.PortDevices.OrderBy(d => d.Port != InternetPort))
         {
-            string? name = device?.Tap ?? device?.Interface;
+            string? name = device.Tap ?? device.Interface;
             if (name == null)
             {
                 continue;
@@ -216,12 +215,12 @@ internal sealed partial class ConfigValidator
 
             if (name.Length is 0 or > LongestInterfaceName || name.AsSpan().ContainsAny("/ :\t") || name is "." or "..")
             {
-                _errors.Add(device!.Position, $"'{name}' is not an interface name; use 1 to {LongestInterfaceName} characters without '/', ':' or spaces");
+                _errors.Add(device.Position, $"'{name}' is not an interface name; use 1 to {LongestInterfaceName} characters without '/', ':' or spaces");
             }
 
             if (!names.TryAdd(name, port))
             {
-                _errors.Add(device!.Position, $"interface '{name}' is the device of port '{names[name]}' too; choose another");
+                _errors.Add(device.Position, $"interface '{name}' is the device of port '{names[name]}' too; choose another");
             }
         }
     }

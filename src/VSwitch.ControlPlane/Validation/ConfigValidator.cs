@@ -53,7 +53,9 @@ internal sealed partial class ConfigValidator
         ValidateElasticIps();
         ValidateNatGateways();
         ValidateLoadBalancers();
+        ValidateGateways();
         ValidateDevices();
+        ValidateSharedDevices();
         ValidateFlowLogs();
         ValidateMirrors();
         ValidateWires();
@@ -215,9 +217,13 @@ internal sealed partial class ConfigValidator
             {
                 ValidateNatRoute(vpc, route);
             }
+            else if (route.Gateway != null)
+            {
+                ValidateGatewayRoute(vpc, route);
+            }
             else if (route.Target is not ("internet" or "blackhole"))
             {
-                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME, nat:NAME or peering:NAME");
+                _errors.Add(route.Position, $"route target '{route.Target}' is not internet, blackhole, eni:NAME, nat:NAME, peering:NAME or gateway:NAME");
             }
             else if (route.Target == "internet" && _config.Internet == null)
             {

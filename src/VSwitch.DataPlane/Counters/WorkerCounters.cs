@@ -41,10 +41,14 @@ public struct PortCounters
 
     /// <summary>Packets for the port's ENI that were over its limits, whichever port they came in by.</summary>
     public long OverIngressLimit;
+
+    /// <summary>Of the frames that came in here: went on as the frame of a gateway that they carried, at whose port that counts as received.
+    /// </summary>
+    public long Carried;
 }
 
 /// <summary>One worker's counters, in native memory that only it writes; readers load whole 64-bit words at any time.
-/// Invariant, summed over workers: received = forwarded + answered + consumed + dropped + held, where held are the frames
+/// Invariant, summed over workers: received = forwarded + answered + consumed + dropped + carried + held, where held are the frames
 /// that a worker still works on or that wait in a hand-over ring.</summary>
 public sealed unsafe class WorkerCounters : IDisposable
 {

@@ -32,6 +32,12 @@ public unsafe struct HeldPacket
     /// <summary>The next hop that it waits for; an IPv4 address in the low bits of the first half.</summary>
     public RawIp6 NextHop;
 
+    /// <summary>The port on whose link that is.</summary>
+    public ushort NextHopPort;
+
+    /// <summary>True for an IPv6 address; a tunnel's next hop may be of another family than the packet.</summary>
+    public bool IsNextHopV6;
+
     /// <summary>Next held packet in order of arrival, or next free place; 0 = none.</summary>
     public int Next;
 

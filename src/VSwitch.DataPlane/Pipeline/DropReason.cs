@@ -10,8 +10,18 @@ public enum DropReason : byte
     MalformedEthernet,
     /// <summary>The capture's link type is not Ethernet.</summary>
     UnsupportedLinkType,
-    /// <summary>A VLAN tag on an access port.</summary>
+    /// <summary>A VLAN tag on an access port, or a second one.</summary>
     VlanTagged,
+    /// <summary>On a shared device: no gateway has the frame's VLAN, or takes frames without one.</summary>
+    UnknownVlan,
+    /// <summary>VXLAN or GRE header wrong, of another kind than the gateway's, or cut short (RFC 7348, 2784, 2890).</summary>
+    MalformedTunnel,
+    /// <summary>A fragment of a tunnel's outer packet.</summary>
+    TunnelFragment,
+    /// <summary>A tunnel's packet from an address that no gateway names as its remote.</summary>
+    UnknownTunnelRemote,
+    /// <summary>A VNI, or a GRE key, that no gateway has with that remote address.</summary>
+    UnknownTunnelId,
     /// <summary>An EtherType that is neither IPv4, IPv6 nor ARP.</summary>
     UnsupportedEthertype,
     /// <summary>ARP with wrong hardware or protocol type, sizes, or cut short (RFC 826).</summary>

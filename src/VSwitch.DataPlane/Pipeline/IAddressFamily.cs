@@ -143,7 +143,7 @@ internal readonly unsafe struct Ip4Family : IAddressFamily<uint>
             }
         }
 
-        return learnt.Lookup(address);
+        return learnt.Lookup(address, internet.Port);
     }
 
     public static uint KeyAddress(ulong keyLow, FlowAddresses6* addresses, bool higher) =>
@@ -222,7 +222,7 @@ internal readonly unsafe struct Ip6Family : IAddressFamily<RawIp6>
             }
         }
 
-        return learnt.Lookup(address);
+        return learnt.Lookup(address, internet.Port);
     }
 
     public static RawIp6 KeyAddress(ulong keyLow, FlowAddresses6* addresses, bool higher) =>

@@ -27,7 +27,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     /// <summary>True when the ACL of a port's subnet denies what crosses the subnet's border there.</summary>
     /// <param name="isEgress">True for what leaves the subnet, false for what enters it.</param>
-    /// <param name="port">The port in the subnet; 0, the internet side, is in none.</param>
+    /// <param name="port">The port in the subnet; the internet side and gateways are in none.</param>
     /// <param name="remote">The other end as the port sees it.</param>
     /// <param name="protocol">IP protocol.</param>
     /// <param name="selector">Destination port, or ICMP type and code.</param>
@@ -37,7 +37,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        if (port == 0)
+        if (IsOutside(port))
         {
             return false;
         }

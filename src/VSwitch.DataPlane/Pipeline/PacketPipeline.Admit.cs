@@ -194,7 +194,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        int charged = p->InPort != 0 ? p->InPort : decision.OutPort;
+        int charged = IsOutside(p->InPort) ? decision.OutPort : p->InPort;
         FlowEntry* entry = _connections.Add((p->Flags & PacketFlags.IsV6) != 0, p->KeyLow, p->KeyHigh, p->Hash, charged);
         if (entry == null)
         {
@@ -267,7 +267,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
                 // RFC 5508 REQ-8.
                 SendError(p, RouterError.Prohibited);
                 break;
-            case DropReason.NoRoute when isRouted && p->InPort != 0:
+            case DropReason.NoRoute when isRouted && !IsOutside(p->InPort):
                 SendError(p, RouterError.NetUnreachable);
                 break;
         }
@@ -371,7 +371,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         int holder = TFamily.PortOf(_snapshot, opening.Space, opening.Destination);
-        if (holder != 0 || opening.Port == 0 || TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination))
+        if (holder != 0 || IsOutside(opening.Port) || TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination))
         {
             return holder;
         }

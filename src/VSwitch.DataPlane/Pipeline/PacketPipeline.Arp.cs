@@ -24,12 +24,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         ulong senderMac = *(ulong*)(arp + ArpSenderMac) & MacMask;
         uint sender = *(uint*)(arp + ArpSenderIp);
         uint target = *(uint*)(arp + ArpTargetIp);
-        DropReason reason = p->InPort == 0
-            ? CheckArpFromInternet(senderMac, sender)
+        bool isOutside = IsOutside(p->InPort);
+        DropReason reason = isOutside
+            ? CheckArpFromOutside(p->InPort, senderMac, sender)
             : CheckArpFromEni(p->InPort, senderMac, sender, operation == ArpRequest);
-        if (reason == DropReason.None && p->InPort == 0)
+        if (reason == DropReason.None && isOutside)
         {
-            LearnNeighbor(new RawIp6(sender, 0), isV6: false, senderMac);
+            LearnNeighbor(p->InPort, new RawIp6(sender, 0), isV6: false, senderMac);
         }
 
         if (reason == DropReason.None && operation is not (ArpRequest or ArpReply))
@@ -44,11 +45,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         ulong answer = 0;
-        if (p->InPort == 0)
+        if (isOutside)
         {
-            bool isOurs = operation == ArpRequest && (Ip4Family.IsOwn(_internet, target) ||
-                _snapshot.Eips[Ip4Family.EipOf(_snapshot, target)].IsBound);
-            answer = isOurs ? _snapshot.Enis[0].Mac : 0;
+            bool isOurs = operation == ArpRequest && (Ip4Family.IsOwn(SideOf(p->InPort), target) ||
+                (p->InPort == 0 && _snapshot.Eips[Ip4Family.EipOf(_snapshot, target)].IsBound));
+            answer = isOurs ? OwnMac(p->InPort) : 0;
         }
         else if (operation == ArpRequest)
         {
@@ -81,8 +82,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return isProbe || Ip4Family.Owns(_snapshot, port, sender) ? DropReason.None : DropReason.SpoofedIp;
     }
 
-    private DropReason CheckArpFromInternet(ulong senderMac, uint sender) =>
-        (senderMac & 1) != 0 || Ip4Family.IsOwn(_internet, sender) || Ip4Family.EipOf(_snapshot, sender) != 0
+    private DropReason CheckArpFromOutside(int port, ulong senderMac, uint sender) =>
+        (senderMac & 1) != 0 || Ip4Family.IsOwn(SideOf(port), sender) || Ip4Family.EipOf(_snapshot, sender) != 0
             ? DropReason.SpoofedIp : DropReason.None;
 
     /// <summary>The raw MAC that an ENI gets to know for an address of its subnet; 0 = silence.</summary>
@@ -111,31 +112,32 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return peer == 0 || peer == port || eni->Subnet != asker->Subnet || (eni->Flags & EniFlags.Detached) != 0 ? 0 : eni->Mac;
     }
 
-    private void LearnNeighbor(RawIp6 address, bool isV6, ulong mac)
+    private void LearnNeighbor(int port, RawIp6 address, bool isV6, ulong mac)
     {
+        InternetSide side = SideOf(port);
         bool isOnLink = false;
         if (isV6)
         {
-            foreach (Prefix6 prefix in _internet.OnLink6)
+            foreach (Prefix6 prefix in side.OnLink6)
             {
                 isOnLink |= prefix.Contains(address);
             }
         }
         else
         {
-            foreach (Prefix4 prefix in _internet.OnLink4)
+            foreach (Prefix4 prefix in side.OnLink4)
             {
                 isOnLink |= address.First != 0 && prefix.Contains((uint)address.First);
             }
         }
 
-        if (!isOnLink || IsStatic(address, isV6))
+        if (!isOnLink || IsStatic(side, address, isV6))
         {
             return;
         }
 
         int version = _shared.Neighbors.Version;
-        if (_shared.Neighbors.Learn(address, isV6, mac, _nowNs / 1_000_000))
+        if (_shared.Neighbors.Learn(address, isV6, mac, _nowNs / 1_000_000, port))
         {
             _shared.MakeActionsStale();
         }
@@ -146,19 +148,19 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
     }
 
-    private bool IsStatic(RawIp6 address, bool isV6)
+    private static bool IsStatic(InternetSide side, RawIp6 address, bool isV6)
     {
         bool isStatic = false;
         if (isV6)
         {
-            foreach ((RawIp6 known, ulong _) in _internet.Neighbors6)
+            foreach ((RawIp6 known, ulong _) in side.Neighbors6)
             {
                 isStatic |= known == address;
             }
         }
         else
         {
-            foreach ((uint known, ulong _) in _internet.Neighbors4)
+            foreach ((uint known, ulong _) in side.Neighbors4)
             {
                 isStatic |= known == (uint)address.First;
             }
@@ -186,11 +188,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
             else if (overdue.IsV6)
             {
-                SendSolicitation(overdue.Address, overdue.Address, overdue.Mac);
+                SendSolicitation(overdue.Port, overdue.Address, overdue.Address, overdue.Mac);
             }
             else
             {
-                SendArpRequest((uint)overdue.Address.First, overdue.Mac);
+                SendArpRequest(overdue.Port, (uint)overdue.Address.First, overdue.Mac);
             }
         }
 
@@ -234,25 +236,26 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         p->Length = ArpFrameBytes;
     }
 
-    /// <summary>Asks for a neighbour on the internet side, at most once a second each.</summary>
-    private void AskNeighbor(uint address)
+    /// <summary>Asks for a neighbour on the link of the internet side or of a gateway, at most once a second each.</summary>
+    private void AskNeighbor(uint address, int port)
     {
-        _askedNextHop = new RawIp6(address, 0);
-        if (_internet.Own4.Length > 0 && _shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000))
+        _asked = (new RawIp6(address, 0), false, port);
+        if (SideOf(port).Own4.Length > 0 && _shared.Neighbors.ShouldAsk(new RawIp6(address, 0), isV6: false, _nowNs / 1_000_000, port))
         {
-            SendArpRequest(address, MacMask);
+            SendArpRequest(port, address, MacMask);
         }
     }
 
-    /// <summary>Sends a question for an address on the internet side to everybody there, or to one MAC.</summary>
-    private void SendArpRequest(uint address, ulong toMac)
+    /// <summary>Sends a question for an address on a link to everybody there, or to one MAC.</summary>
+    private void SendArpRequest(int port, uint address, ulong toMac)
     {
-        PacketBuffer* p = _internet.Own4.Length == 0 ? null : _pool.Rent();
+        uint[] own = SideOf(port).Own4;
+        PacketBuffer* p = own.Length == 0 ? null : _pool.Rent();
         if (p != null)
         {
-            ulong own = _snapshot.Enis[0].Mac;
-            WriteArp(p, toMac, own, ArpRequest, own, _internet.Own4[0], 0, address);
-            SendGenerated(p, 0);
+            ulong mac = OwnMac(port);
+            WriteArp(p, toMac, mac, ArpRequest, mac, own[0], 0, address);
+            SendGenerated(p, port);
         }
     }
 

@@ -19,7 +19,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>Handles a DHCP message of an ENI to its end; false when the packet is none.</summary>
     private bool TryHandleDhcp(PacketBuffer* p)
     {
-        if (p->InPort == 0 || p->Protocol != ParseStage.Udp || (p->Flags & PacketFlags.Fragment) != 0)
+        if (IsOutside(p->InPort) || p->Protocol != ParseStage.Udp || (p->Flags & PacketFlags.Fragment) != 0)
         {
             return false;
         }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -33,7 +34,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         IPacketDevice?[] devices = _shared.Devices;
-        IPacketDevice? device = port < devices.Length ? devices[port] : null;
+        IPacketDevice? device = port < _links.Length && _links[port] is GatewayLinkDevice link ? link
+            : port < devices.Length ? devices[port] : null;
         if (_egress.TakeLong(port) | (device != null && !device.Capabilities.Offload))
         {
             SendShaped(device, port, packets, count);
@@ -110,7 +112,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (sent < count)
         {
-            DropUnsent(packets + sent, count - sent, device == null || !device.Status.IsUp);
+            DropUnsent(packets + sent, count - sent, UnsentReason(device, port));
         }
 
         CountSent(packets, sent, port);
@@ -158,7 +160,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         to->Generated += generated;
     }
 
-    private void DropUnsent(PacketBuffer** packets, int count, bool isDown)
+    private void DropUnsent(PacketBuffer** packets, int count, DropReason reason)
     {
         for (int i = 0; i < count; i++)
         {
@@ -168,8 +170,24 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             }
             else
             {
-                Drop(packets[i], isDown ? DropReason.PortDown : DropReason.QueueFull);
+                Drop(packets[i], reason);
             }
         }
+    }
+
+    /// <summary>Why a device took no more.</summary>
+    private DropReason UnsentReason(IPacketDevice? device, int port)
+    {
+        if (device != null && device.Status.IsUp)
+        {
+            return DropReason.QueueFull;
+        }
+
+        if (port < _snapshot.Gateways.Length && _snapshot.Gateways[port] is Gateway gateway)
+        {
+            return ReasonOfGateway(gateway);
+        }
+
+        return DropReason.PortDown;
     }
 }

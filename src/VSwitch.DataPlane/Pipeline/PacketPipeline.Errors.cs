@@ -120,7 +120,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         byte* quoted = p->Data + quote.L3Offset;
         bool isToSource = new ReadOnlySpan<byte>(p->Data + p->L3Offset + (isV6 ? 24 : 16), isV6 ? 16 : 4)
             .SequenceEqual(new ReadOnlySpan<byte>(quoted + (isV6 ? 8 : 12), isV6 ? 16 : 4));
-        if (entry == null || !isToSource || ActionOf(p, entry)->InPort != p->InPort)
+        if (entry == null || !isToSource ||
+            (ActionOf(p, entry)->InPort != p->InPort && !IsByOtherGateway(p, ActionOf(p, entry)->InPort)))
         {
             if (_tracer.IsEnabled)
             {

@@ -54,7 +54,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private void NoteReject(PacketBuffer* p, DropReason reason)
     {
         bool isError = (p->Flags & (PacketFlags.IcmpError | PacketFlags.NoKey)) != 0;
-        if (p->InPort == 0 && (isError ? (p->Flags & PacketFlags.IsV6) == 0 && OutsideReceiver(p) == 0 : p->KeyHigh == NoTuple))
+        if ((p->InPort == 0 && (isError ? (p->Flags & PacketFlags.IsV6) == 0 && OutsideReceiver(p) == 0 : p->KeyHigh == NoTuple)) ||
+            IsOfNoEni(p))
         {
             // From outside and for nobody here: no ENI's.
             return;
@@ -154,12 +155,12 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         where TFamily : IAddressFamily<TAddress>
     {
         bool isHairpin = (p->Flags & PacketFlags.Hairpin) != 0 && !isError;
-        bool isIngress = p->InPort == 0 || reason == DropReason.SecurityGroupIngress;
+        bool isIngress = IsOutside(p->InPort) || reason == DropReason.SecurityGroupIngress;
         int rule = SecurityGroupTable.NoRule;
         bool isAcl = reason == DropReason.NetworkAcl && (p->Flags & PacketFlags.LaterFragment) == 0;
         if (isAcl)
         {
-            isIngress = p->InPort == 0 ||
+            isIngress = IsOutside(p->InPort) ||
                 !IsDeniedBy<TAddress, TFamily>(true, p->InPort, destination, p->Protocol, SelectorOf(p), out rule);
         }
 
@@ -199,7 +200,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         if (!isError)
         {
-            bool isRouted = p->InPort == 0 || (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac;
+            bool isRouted = IsOutside(p->InPort) || (*(ulong*)p->Data & MacMask) == _snapshot.GatewayMac;
             return ReceiverOf<TAddress, TFamily>(OpeningOf<TAddress, TFamily>(p, isRouted));
         }
 

@@ -1,5 +1,6 @@
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Flows;
+using VSwitch.DataPlane.Routing;
 using VSwitch.DataPlane.Tables;
 
 namespace VSwitch.DataPlane.Pipeline;
@@ -12,7 +13,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     private const long HoldNs = 1_000_000_000;
     private const PacketFlags ParsedFlags = PacketFlags.IsV6 | PacketFlags.Fragment | PacketFlags.LaterFragment | PacketFlags.Saved;
     private readonly HeldPackets _held;
-    private RawIp6 _askedNextHop;
+    private (RawIp6 Address, bool IsV6, int Port) _asked;
     private int _heldVersion;
     private uint _heldGeneration;
 
@@ -93,7 +94,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         bool isResolved = IsResolved(place);
-        EndWait(place, isResolved, isResolved || held->Packet->InPort == 0 ? RouterError.None : RouterError.HostUnreachable);
+        EndWait(place, isResolved, isResolved || IsOutside(held->Packet->InPort) ? RouterError.None : RouterError.HostUnreachable);
     }
 
     /// <summary>Drops the oldest held packet although its time is not up (end of a replay, shutdown).</summary>
@@ -161,9 +162,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         HeldPacket* held = _held.At(place);
         RawIp6 nextHop = held->NextHop;
-        return ((held->Packet->Flags & PacketFlags.IsV6) != 0
-            ? Ip6Family.Neighbor(_internet, _shared.Neighbors, nextHop)
-            : Ip4Family.Neighbor(_internet, _shared.Neighbors, (uint)nextHop.First)) != 0;
+        InternetSide side = SideOf(held->NextHopPort);
+        return (held->IsNextHopV6
+            ? Ip6Family.Neighbor(side, _shared.Neighbors, nextHop)
+            : Ip4Family.Neighbor(side, _shared.Neighbors, (uint)nextHop.First)) != 0;
     }
 
     /// <summary>Holds a packet for its next hop, which the switch has asked for.</summary>
@@ -176,7 +178,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        _held.At(place)->NextHop = _askedNextHop;
+        HeldPacket* held = _held.At(place);
+        held->NextHop = _asked.Address;
+        held->NextHopPort = (ushort)_asked.Port;
+        held->IsNextHopV6 = _asked.IsV6;
         if ((p->Flags & PacketFlags.Fragment) != 0)
         {
             _fragments.At(p->Datagram)->HeldAt = place;
@@ -184,7 +189,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (_tracer.IsEnabled)
         {
-            string nextHop = (p->Flags & PacketFlags.IsV6) != 0 ? Text(_askedNextHop) : Text((uint)_askedNextHop.First);
+            string nextHop = _asked.IsV6 ? Text(_asked.Address) : Text((uint)_asked.Address.First);
             _tracer.Note(PipelineStage.Route, $"the MAC of the next hop {nextHop} is not known: the switch asks for it");
             _tracer.Note(PipelineStage.Verdict, "held: waits for its next hop's MAC, 1 s at most");
         }
@@ -280,7 +285,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return false;
         }
 
-        if (!IsFromSender(p, eni, port))
+        if (!IsFromSenderAt(p, eni, port))
         {
             Drop(p, DropReason.SpoofedMac);
             return false;

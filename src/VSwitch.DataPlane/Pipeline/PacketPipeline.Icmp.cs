@@ -16,6 +16,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>A packet for the router or the switch itself: an echo request is answered, what answers a health check is taken.</summary>
     private void AnswerLocal(PacketBuffer* p)
     {
+        if (p->InPort == 0 && _snapshot.Tunnels.Count > 0 && TryDecapsulate(p))
+        {
+            return;
+        }
+
         bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
         byte* icmp = p->Data + p->L4Offset;
         int bytes = p->L3Offset + p->L3Length - p->L4Offset;
@@ -70,5 +75,5 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Answered(p, "echo request to the router: answered");
     }
 
-    private ulong OwnMac(int port) => port == 0 ? _snapshot.Enis[0].Mac : _snapshot.GatewayMac;
+    private ulong OwnMac(int port) => IsOutside(port) ? _snapshot.Enis[port].Mac : _snapshot.GatewayMac;
 }

@@ -55,8 +55,34 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return port != 0 ? source == eni->Mac : (source & 1) == 0 && source != eni->Mac;
     }
 
+    /// <summary>The same of a port of any kind.</summary>
+    private bool IsFromSenderAt(PacketBuffer* p, Eni* eni, int port)
+    {
+        ulong source = *(ulong*)(p->Data + 6) & MacMask;
+        return !IsOutside(port) ? source == eni->Mac : (source & 1) == 0 && source != eni->Mac;
+    }
+
     /// <summary>Everything but whole TCP and UDP packets over IPv4, and what their parsing refuses.</summary>
     private void PrepareOther(PacketBuffer* p, Eni* eni, int port, bool isKnown)
+    {
+        if (isKnown && (eni->Flags & EniFlags.Trunk) != 0)
+        {
+            port = TakeOffTag(p, port);
+            eni = _snapshot.Enis + port;
+            if (port == 0)
+            {
+                return;
+            }
+        }
+
+        if (TryKeyOther(p, eni, port, isKnown))
+        {
+            Steer(p);
+        }
+    }
+
+    /// <summary>Parses and keys a packet; false when it came to its end.</summary>
+    private bool TryKeyOther(PacketBuffer* p, Eni* eni, int port, bool isKnown)
     {
         DropReason reason = isKnown ? ParseStage.Parse(p) : WhyUnknown(port);
         if (reason == DropReason.None && SuperPacket.IsMarked(p) && !SuperPacket.IsSound(p))
@@ -68,10 +94,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         {
             p->KeyHigh = NoTuple;
             Drop(p, reason);
-            return;
+            return false;
         }
 
-        if (!IsFromSender(p, eni, port))
+        if (!IsFromSenderAt(p, eni, port))
         {
             p->KeyHigh = NoTuple;
             Drop(p, DropReason.SpoofedMac);
@@ -84,7 +110,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         else if ((p->Flags & PacketFlags.IsV6) == 0)
         {
             KeyOther4(p, eni, port);
-            Steer(p);
+            return true;
         }
         else if (IsNeighborDiscovery(p))
         {
@@ -94,8 +120,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         else
         {
             Key6(p, eni);
-            Steer(p);
+            return true;
         }
+
+        return false;
     }
 
     /// <summary>Why nothing can come in by a port: it is not there, or nothing is plugged into it.</summary>

@@ -48,9 +48,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         RawIp6 source = Ip6Family.Source(p);
         RawIp6 target = hasTarget ? *(RawIp6*)(icmp + 8) : default;
-        if (p->InPort == 0)
+        if (IsOutside(p->InPort))
         {
-            HandleNeighborFromInternet(p, *icmp, source, target, optionMac);
+            HandleNeighborFromOutside(p, *icmp, source, target, optionMac);
         }
         else
         {
@@ -93,7 +93,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         AnswerNeighborOrConsume(p, mac, target, source, isRouter);
     }
 
-    private void HandleNeighborFromInternet(PacketBuffer* p, byte type, RawIp6 source, RawIp6 target, ulong optionMac)
+    private void HandleNeighborFromOutside(PacketBuffer* p, byte type, RawIp6 source, RawIp6 target, ulong optionMac)
     {
         if (type is RouterAdvertisement or Redirect)
         {
@@ -104,11 +104,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         RawIp6 learnt = type == NeighborAdvertisement ? target : source;
         if (type != RouterSolicitation && optionMac != 0 && (optionMac & 1) == 0 && learnt != default)
         {
-            LearnNeighbor(learnt, isV6: true, optionMac);
+            LearnNeighbor(p->InPort, learnt, isV6: true, optionMac);
         }
 
-        bool isOurs = type == NeighborSolicitation && Ip6Family.IsOwn(_internet, target);
-        AnswerNeighborOrConsume(p, isOurs ? _snapshot.Enis[0].Mac : 0, target, source, isRouter: false);
+        bool isOurs = type == NeighborSolicitation && Ip6Family.IsOwn(SideOf(p->InPort), target);
+        AnswerNeighborOrConsume(p, isOurs ? OwnMac(p->InPort) : 0, target, source, isRouter: false);
     }
 
     private void AnswerNeighborOrConsume(PacketBuffer* p, ulong mac, RawIp6 target, RawIp6 asker, bool isRouter)
@@ -178,28 +178,29 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return true;
     }
 
-    /// <summary>Asks for an IPv6 neighbour on the internet side by its solicited-node address (RFC 4861 section 7.2.2).</summary>
-    private void AskNeighbor(RawIp6 address)
+    /// <summary>Asks for an IPv6 neighbour on a link by its solicited-node address (RFC 4861 section 7.2.2).</summary>
+    private void AskNeighbor(RawIp6 address, int port)
     {
-        _askedNextHop = address;
-        if (_internet.Own6.Length > 0 && _shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000))
+        _asked = (address, true, port);
+        if (SideOf(port).Own6.Length > 0 && _shared.Neighbors.ShouldAsk(address, isV6: true, _nowNs / 1_000_000, port))
         {
             ulong low24 = BinaryPrimitives.ReverseEndianness(address.Second) & 0xFF_FFFF;
             var group = new RawIp6(0x02FF, BinaryPrimitives.ReverseEndianness(0x1_FF00_0000UL | low24));
             ulong groupMac = 0x3333 | ((group.Second >> 32) << 16);
-            SendSolicitation(address, group, groupMac & MacMask);
+            SendSolicitation(port, address, group, groupMac & MacMask);
         }
     }
 
-    /// <summary>Sends a question for an IPv6 address on the internet side to its group, or to the address itself.</summary>
-    private void SendSolicitation(RawIp6 address, RawIp6 to, ulong toMac)
+    /// <summary>Sends a question for an IPv6 address on a link to its group, or to the address itself.</summary>
+    private void SendSolicitation(int port, RawIp6 address, RawIp6 to, ulong toMac)
     {
-        PacketBuffer* p = _internet.Own6.Length == 0 ? null : _pool.Rent();
+        RawIp6[] own = SideOf(port).Own6;
+        PacketBuffer* p = own.Length == 0 ? null : _pool.Rent();
         if (p != null)
         {
             WriteNeighborMessage(
-                p, toMac, _snapshot.Enis[0].Mac, NeighborSolicitation, 0, address, _internet.Own6[0], to, SourceLinkLayer);
-            SendGenerated(p, 0);
+                p, toMac, OwnMac(port), NeighborSolicitation, 0, address, own[0], to, SourceLinkLayer);
+            SendGenerated(p, port);
         }
     }
 }

@@ -108,7 +108,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (isRefused)
         {
             to->Generated += sent;
-            Drop(p, device == null || !device.Status.IsUp ? DropReason.PortDown : DropReason.QueueFull);
+            Drop(p, UnsentReason(device, port));
             return;
         }
 

@@ -124,8 +124,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             SourceMapping = default,
             DestinationMapping = default,
         };
-        DropReason reason = opening.Port == 0
-            ? DecideFromInternet<TAddress, TFamily>(opening, ref decision)
+        DropReason reason = opening.Port == 0 ? DecideFromInternet<TAddress, TFamily>(opening, ref decision)
+            : IsOutside(opening.Port) ? DecideFromGateway<TAddress, TFamily>(opening, ref decision)
             : DecideFromEni<TAddress, TFamily>(opening, ref decision);
         if (reason != DropReason.None)
         {
@@ -133,9 +133,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         TAddress nextHop = default;
-        bool isOutbound = decision.OutPort == 0;
-        if (isOutbound && ((_snapshot.Enis[0].Flags & EniFlags.Exists) == 0 ||
-            !TFamily.TryNextHop(_internet, opening.Destination, out nextHop)))
+        bool isOutbound = IsOutside(decision.OutPort);
+        if (isOutbound && !TryNextHop<TAddress, TFamily>(decision.OutPort, opening.Destination, out nextHop))
         {
             return DropReason.NoRoute;
         }
@@ -147,7 +146,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (isOutbound)
         {
-            return ResolveNeighbor<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
+            return decision.OutPort == 0
+                ? ResolveNeighbor<TAddress, TFamily>(0, nextHop, opening.AsksNeighbor, ref decision)
+                : ResolveAtGateway<TAddress, TFamily>(nextHop, opening.AsksNeighbor, ref decision);
         }
 
         if ((_snapshot.Enis[decision.OutPort].Flags & EniFlags.Detached) != 0)
@@ -234,6 +235,13 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         RouteTarget target = TFamily.Route(_snapshot.Subnets[eni->Subnet].Routes, opening.Destination, out ushort port);
+        if (target == RouteTarget.Gateway)
+        {
+            // What is beyond a gateway is no VPC of this switch, whatever addresses it has.
+            decision.OutPort = ChooseGateway(opening, port);
+            return DropReason.None;
+        }
+
         if (target == RouteTarget.Peering)
         {
             return DecidePeering<TAddress, TFamily>(opening, port, ref decision);
@@ -329,11 +337,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return CheckOutsideSource<TAddress, TFamily>(_snapshot.Enis[decision.OutPort].Vpc, opening.Source);
     }
 
-    private DropReason ResolveNeighbor<TAddress, TFamily>(TAddress nextHop, bool isAsked, ref Decision decision)
+    private DropReason ResolveNeighbor<TAddress, TFamily>(int port, TAddress nextHop, bool isAsked, ref Decision decision)
         where TAddress : unmanaged, IEquatable<TAddress>
         where TFamily : IAddressFamily<TAddress>
     {
-        decision.NextMac = TFamily.Neighbor(_internet, _shared.Neighbors, nextHop);
+        decision.NextMac = TFamily.Neighbor(SideOf(port), _shared.Neighbors, nextHop);
         if (decision.NextMac != 0)
         {
             return DropReason.None;
@@ -341,11 +349,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         if (isAsked && typeof(TAddress) == typeof(uint))
         {
-            AskNeighbor(Unsafe.As<TAddress, uint>(ref nextHop));
+            AskNeighbor(Unsafe.As<TAddress, uint>(ref nextHop), port);
         }
         else if (isAsked)
         {
-            AskNeighbor(Unsafe.As<TAddress, RawIp6>(ref nextHop));
+            AskNeighbor(Unsafe.As<TAddress, RawIp6>(ref nextHop), port);
         }
 
         return DropReason.NeighborUnresolved;
@@ -374,11 +382,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* to = _snapshot.Enis + outPort;
         Eip* source = _snapshot.Eips + sourceEip;
         Eip* destination = _snapshot.Eips + destinationEip;
-        ulong destinationMac = outPort == 0 ? nextMac : to->Mac;
-        ulong sourceMac = !isRouted ? from->Mac : outPort == 0 ? to->Mac : _snapshot.GatewayMac;
+        ulong destinationMac = IsOutside(outPort) ? nextMac : to->Mac;
+        ulong sourceMac = !isRouted ? from->Mac : IsOutside(outPort) ? to->Mac : _snapshot.GatewayMac;
         var action = new FlowAction
         {
-            Arrival = FlowAction.ArrivalOf(inPort == 0 ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac, inPort),
+            Arrival = FlowAction.ArrivalOf(IsOutside(inPort) ? from->Mac : isRouted ? _snapshot.GatewayMac : to->Mac, inPort),
             MacBytes = destinationMac | (sourceMac << 48),
             MacBytesEnd = (uint)(sourceMac >> 16),
             PolicyVersion = _snapshot.Version,

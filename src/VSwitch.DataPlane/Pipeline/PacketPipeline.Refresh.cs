@@ -48,7 +48,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             action = ActionOf(p, entry);
         }
 
-        return IsOnItsWay(p, action) ? DropReason.None
+        return IsOnItsWay(p, action) || IsByOtherGateway(p, action->InPort) ? DropReason.None
             : IsStray(p, action, isRouted) ? RefuseStray(action)
             : TakeOtherWay<TAddress, TFamily>(p, entry, isRouted);
     }
@@ -141,7 +141,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         decision.IsForwardDenied = IsForwardDenied<TAddress, TFamily>(seen, decision.OutPort);
         decision.IsReplyDenied = IsReplyDenied<TAddress, TFamily>(seen, decision.OutPort);
         decision.IsReplyUnrouted = IsReplyUnrouted<TAddress, TFamily>(opening, decision.OutPort);
-        ulong replyMac = opening.Port == 0 ? oldReply.MacBytes & MacMask : 0;
+        ulong replyMac = IsOutside(opening.Port) ? oldReply.MacBytes & MacMask : 0;
         Ways ways;
         MakeActions(
             decision, opening.Port, opening.IsRouted, oldReply.TtlDecrement != 0, replyMac, out ways.Forward, out ways.Reply);
@@ -183,7 +183,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     /// <summary>True when the packet did not come in by the port of its direction's one end, or names the MAC of an ENI that is not
     /// the other.</summary>
     private bool IsStray(PacketBuffer* p, FlowAction* action, bool isRouted) =>
-        action->InPort != p->InPort || (!isRouted && action->OutPort != PeerOf(p));
+        (action->InPort != p->InPort && !IsByOtherGateway(p, action->InPort)) || (!isRouted && action->OutPort != PeerOf(p));
 
     private DropReason RefuseStray(FlowAction* action)
     {
@@ -207,7 +207,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         FlowDetail* detail = _connections.DetailOf(entry);
         string? why = !HasOpener<TAddress, TFamily>(opening, seenIn) ? "the ENI that opened it is gone or has its address no longer"
             : !HasReceiver<TAddress, TFamily>(opening, forward) ? "the ENI that it reached is gone or has its address no longer"
-            : !isReply && p->InPort != detail->OpenerPort ? "its opener's address sends by another port"
+            : !isReply && p->InPort != detail->OpenerPort && !IsByOtherGateway(p, forward.InPort) ? "its opener's address sends by another port"
             : _snapshot.SecurityGroups.IsCut(detail->EgressRule, seenIn) ||
                 _snapshot.SecurityGroups.IsCut(detail->IngressRule, seenIn) ? "the rules of a group with liveConnections: cut have changed"
             : null;
@@ -234,6 +234,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         if (!IsSameEni(opening.Port, seenIn) || !IsSameVpc(eni->Vpc, seenIn) || !IsSameVpc(opening.Space, seenIn))
         {
             return false;
+        }
+
+        if (IsOutside(opening.Port))
+        {
+            return eni->Vpc == opening.Space;
         }
 
         return opening.IsHairpin
@@ -279,7 +284,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         bool isLed = opening.IsRouted
-            ? opening.Port != 0 && !TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination)
+            ? !IsOutside(opening.Port) && !TFamily.Contains(_snapshot.Vpcs[opening.Space], opening.Destination)
             : (_snapshot.Enis[port].Flags & EniFlags.Transit) != 0;
         return isLed || TFamily.PortOf(_snapshot, opening.Space, opening.Destination) == port;
     }

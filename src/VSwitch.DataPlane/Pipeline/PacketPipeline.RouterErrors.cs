@@ -118,11 +118,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
     private bool HasRouterAddress(int port, bool isV6) => isV6 ? RouterAddress6(port) != default : RouterAddress4(port) != 0;
 
-    private uint RouterAddress4(int port) => port != 0 ? _snapshot.Subnets[_snapshot.Enis[port].Subnet].Router4
-        : _internet.Own4.Length > 0 ? _internet.Own4[0] : 0;
+    private uint RouterAddress4(int port) => !IsOutside(port) ? _snapshot.Subnets[_snapshot.Enis[port].Subnet].Router4
+        : SideOf(port).Own4 is [uint own, ..] ? own : 0;
 
-    private RawIp6 RouterAddress6(int port) => port != 0 ? _snapshot.Subnets[_snapshot.Enis[port].Subnet].Router6
-        : _internet.Own6.Length > 0 ? _internet.Own6[0] : default;
+    private RawIp6 RouterAddress6(int port) => !IsOutside(port) ? _snapshot.Subnets[_snapshot.Enis[port].Subnet].Router6
+        : SideOf(port).Own6 is [RawIp6 own, ..] ? own : default;
 
     private void WriteError4(PacketBuffer* p, PacketBuffer* message, RouterError error, int mtuBytes)
     {

@@ -22,7 +22,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         Eni* eni = _snapshot.Enis + p->InPort;
         ulong target = *(ulong*)p->Data & MacMask;
         bool isGroup = (target & 1) != 0;
-        if (p->InPort == 0 && !isGroup && target != eni->Mac)
+        if (IsOutside(p->InPort) && !isGroup && target != eni->Mac)
         {
             return DropReason.UnknownDestinationMac;
         }
@@ -39,8 +39,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return DropReason.MartianAddress;
         }
 
-        DropReason reason = p->InPort == 0
-            ? CheckFromInternet<TAddress, TFamily>(source, destination, out isLocal)
+        DropReason reason = p->InPort == 0 ? CheckFromInternet<TAddress, TFamily>(source, destination, out isLocal)
+            : IsOutside(p->InPort) ? CheckFromGateway<TAddress, TFamily>(p->InPort, source, destination, out isLocal)
             : CheckFromEni<TAddress, TFamily>(p->InPort, target, source, destination, out isRouted, out isLocal);
         bool isBalanced = typeof(TAddress) == typeof(uint) && reason == DropReason.None && !isLocal &&
             BalancerOf(p, Ip4Family.Destination(p)) != 0;

@@ -221,10 +221,11 @@ public sealed unsafe partial class PacketPipeline<TTracer> : IDisposable
         int eniCount = 0;
         for (int port = 1; port < _snapshot.PortCount; port++)
         {
-            eniCount += (_snapshot.Enis[port].Flags & EniFlags.Exists) != 0 ? 1 : 0;
+            eniCount += (_snapshot.Enis[port].Flags & (EniFlags.Exists | EniFlags.Gateway | EniFlags.Trunk)) == EniFlags.Exists ? 1 : 0;
         }
 
         _connections.ShareAmong(eniCount);
+        UseGateways();
         if (!ReferenceEquals(_timeouts, _snapshot.Timeouts))
         {
             _timeouts = _snapshot.Timeouts;

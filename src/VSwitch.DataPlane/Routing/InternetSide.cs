@@ -8,9 +8,26 @@ public readonly record struct InternetRoute4(Prefix4 Prefix, uint NextHop);
 /// <summary>An IPv6 route of the internet side; a default next hop means on-link.</summary>
 public readonly record struct InternetRoute6(Prefix6 Prefix, RawIp6 NextHop);
 
-/// <summary>The compiled public side: own addresses and routes, longest prefix first. Asked on first packets only.</summary>
+/// <summary>The compiled public side, or what is beyond a gateway: own addresses and routes, longest prefix first. Asked on first packets
+/// only.</summary>
 public sealed class InternetSide
 {
+    /// <summary>Nothing: no address, no route.</summary>
+    public static InternetSide None { get; } = new()
+    {
+        Own4 = [],
+        Own6 = [],
+        OnLink4 = [],
+        OnLink6 = [],
+        Routes4 = [],
+        Routes6 = [],
+        Neighbors4 = [],
+        Neighbors6 = [],
+    };
+
+    /// <summary>The port that leads there; the neighbours of each port are known apart.</summary>
+    public int Port { get; init; }
+
     /// <summary>Own IPv4 addresses, raw.</summary>
     public required uint[] Own4 { get; init; }
 

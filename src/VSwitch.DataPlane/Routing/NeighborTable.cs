@@ -8,9 +8,10 @@ namespace VSwitch.DataPlane.Routing;
 /// <param name="Address">Its address, raw; of IPv4 in the low half.</param>
 /// <param name="IsV6">The family.</param>
 /// <param name="Mac">The raw MAC to ask it by whether it is still there; 0 when it did not answer and is forgotten.</param>
-public readonly record struct OverdueNeighbor(RawIp6 Address, bool IsV6, ulong Mac);
+/// <param name="Port">The port on whose link it is.</param>
+public readonly record struct OverdueNeighbor(RawIp6 Address, bool IsV6, ulong Mac, int Port);
 
-/// <summary>Who has which address on the internet side: learnt by ARP and ND, shared by all workers, asked on first packets
+/// <summary>Who has which address on the internet side, and on the link of each gateway: learnt by ARP and ND, shared by all workers, asked on first packets
 /// only. Open addressing in native memory; a slot is claimed by one compare-and-swap, its MAC is one 64-bit word, and its address
 /// stays, so readers need no lock. A full table learns nothing new. Static entries come with the snapshot.
 /// <para>What was learnt ages (RFC 1122 section 2.3.2.1; order of checks, section 5): who was not learnt again for long is asked by
@@ -56,7 +57,9 @@ public sealed unsafe class NeighborTable : IDisposable
         public ulong Mac;
         public long AskAgainMs;
         public int State;
-        public int IsV6;
+
+        /// <summary>Port and family (<see cref="ScopeOf"/>).</summary>
+        public int Scope;
 
         /// <summary>When it is to be asked, or forgotten, milliseconds.</summary>
         public long DueMs;
@@ -87,20 +90,21 @@ public sealed unsafe class NeighborTable : IDisposable
     }
 
     /// <summary>The raw MAC of an IPv4 neighbour, 0 = not known.</summary>
-    public ulong Lookup(uint address) => Lookup(new RawIp6(address, 0), isV6: false);
+    public ulong Lookup(uint address, int port = 0) => LookupIn(new RawIp6(address, 0), ScopeOf(port, isV6: false));
 
     /// <summary>The raw MAC of an IPv6 neighbour, 0 = not known.</summary>
-    public ulong Lookup(RawIp6 address) => Lookup(address, isV6: true);
+    public ulong Lookup(RawIp6 address, int port = 0) => LookupIn(address, ScopeOf(port, isV6: true));
 
     /// <summary>Learns a neighbour, or hears of it again.</summary>
     /// <param name="address">Its address, raw.</param>
     /// <param name="isV6">The family.</param>
     /// <param name="mac">Its raw MAC.</param>
     /// <param name="nowMs">The time, milliseconds.</param>
+    /// <param name="port">The port on whose link it is.</param>
     /// <returns>True when a known MAC changed, so that actions made with the old one must be made again.</returns>
-    public bool Learn(RawIp6 address, bool isV6, ulong mac, long nowMs)
+    public bool Learn(RawIp6 address, bool isV6, ulong mac, long nowMs, int port = 0)
     {
-        Slot* slot = Find(address, isV6, claim: true);
+        Slot* slot = Find(address, ScopeOf(port, isV6), claim: true);
         if (slot == null)
         {
             return false;
@@ -122,9 +126,9 @@ public sealed unsafe class NeighborTable : IDisposable
     }
 
     /// <summary>True when the switch should ask for the address now: the first time, and then at most once a second.</summary>
-    public bool ShouldAsk(RawIp6 address, bool isV6, long nowMs)
+    public bool ShouldAsk(RawIp6 address, bool isV6, long nowMs, int port = 0)
     {
-        Slot* slot = Find(address, isV6, claim: true);
+        Slot* slot = Find(address, ScopeOf(port, isV6), claim: true);
         if (slot == null)
         {
             return false;
@@ -199,7 +203,7 @@ public sealed unsafe class NeighborTable : IDisposable
             BringForward(nowMs + AskEveryMs);
         }
 
-        overdue = new OverdueNeighbor(slot->Address, slot->IsV6 != 0, mac);
+        overdue = new OverdueNeighbor(slot->Address, (slot->Scope & 1) != 0, mac, slot->Scope >> 1);
         return true;
     }
 
@@ -214,7 +218,7 @@ public sealed unsafe class NeighborTable : IDisposable
             ulong mac = Volatile.Read(ref slot->State) == Ready ? Volatile.Read(ref slot->Mac) : 0;
             if (mac != 0)
             {
-                other.Learn(slot->Address, slot->IsV6 != 0, mac, nowMs);
+                other.Learn(slot->Address, (slot->Scope & 1) != 0, mac, nowMs, slot->Scope >> 1);
             }
         }
     }
@@ -228,15 +232,17 @@ public sealed unsafe class NeighborTable : IDisposable
         _alarm?.BringForward(dueMs);
     }
 
-    private ulong Lookup(RawIp6 address, bool isV6)
+    private static int ScopeOf(int port, bool isV6) => (port << 1) | (isV6 ? 1 : 0);
+
+    private ulong LookupIn(RawIp6 address, int scope)
     {
-        Slot* slot = Find(address, isV6, claim: false);
+        Slot* slot = Find(address, scope, claim: false);
         return slot == null ? 0 : Volatile.Read(ref slot->Mac);
     }
 
-    private Slot* Find(RawIp6 address, bool isV6, bool claim)
+    private Slot* Find(RawIp6 address, int scope, bool claim)
     {
-        ulong hash = RawHash.Of(address, isV6 ? 1u : 0u) >> 48;
+        ulong hash = RawHash.Of(address, (uint)scope) >> 48;
         for (uint i = 0; i < MaxSteps; i++)
         {
             Slot* slot = _slots + ((hash + i) % SlotCount);
@@ -251,7 +257,7 @@ public sealed unsafe class NeighborTable : IDisposable
                 if (Interlocked.CompareExchange(ref slot->State, Claimed, 0) == 0)
                 {
                     slot->Address = address;
-                    slot->IsV6 = isV6 ? 1 : 0;
+                    slot->Scope = scope;
                     Volatile.Write(ref slot->State, Ready);
                     return slot;
                 }
@@ -266,7 +272,7 @@ public sealed unsafe class NeighborTable : IDisposable
                 state = Volatile.Read(ref slot->State);
             }
 
-            if (slot->Address == address && slot->IsV6 == (isV6 ? 1 : 0))
+            if (slot->Address == address && slot->Scope == scope)
             {
                 return slot;
             }

@@ -22,11 +22,15 @@ public enum RouteTarget : byte
 
     /// <summary>A NAT gateway.</summary>
     Nat,
+
+    /// <summary>One of some gateways.</summary>
+    Gateway,
 }
 
 /// <summary>A VPC route: prefix and target. <paramref name="Port"/> is a port for <see cref="RouteTarget.Eni"/>, an index into
 /// <see cref="ForwardingSnapshot.Peerings"/> for <see cref="RouteTarget.Peering"/>, into <see cref="ForwardingSnapshot.NatGateways"/> for
-/// <see cref="RouteTarget.Nat"/>, and does not count for others.</summary>
+/// <see cref="RouteTarget.Nat"/>, into <see cref="ForwardingSnapshot.GatewayGroups"/> for <see cref="RouteTarget.Gateway"/>, and does not
+/// count for others.</summary>
 public readonly record struct Route4(Prefix4 Prefix, RouteTarget Target, ushort Port);
 
 /// <summary>An IPv6 route.</summary>

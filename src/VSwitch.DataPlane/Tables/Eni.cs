@@ -26,6 +26,12 @@ public enum EniFlags : ushort
     /// the like. Such packets are keyed by <see cref="Pipeline.PacketPipeline{T}"/>'s longer way; others pay nothing for it.</summary>
     KeyedSlowly = 16,
 
+    /// <summary>The port is a gateway: no ENI, but a way out of its VPC, like the internet side out of all.</summary>
+    Gateway = 32,
+
+    /// <summary>The port is a device that gateways share: its frames are those of the gateway that has their VLAN.</summary>
+    Trunk = 64,
+
     /// <summary>The ENI is plugged into nothing: what it sends, and what is for it, is dropped as <c>port-down</c>.</summary>
     Detached = 256,
 }
@@ -47,7 +53,7 @@ public enum EniLimits : byte
     Marks = 4,
 }
 
-/// <summary>A compiled port: an ENI, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
+/// <summary>A compiled port: an ENI, a gateway, a trunk, or (index 0) the internet side. Immutable, in native memory, indexed by port number.
 /// Addresses are "raw": as a load of the frame's bytes gives them on this (little-endian) machine.</summary>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
 public unsafe struct Eni

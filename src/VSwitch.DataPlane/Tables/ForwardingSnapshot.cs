@@ -125,6 +125,18 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>The public side; without an <c>internet</c> section one with no address and no route.</summary>
     public required InternetSide Internet { get; init; }
 
+    /// <summary>Gateways by port; null for what is none. Empty when there is no gateway.</summary>
+    public Gateway?[] Gateways { get; init; } = [];
+
+    /// <summary>Shared devices by port; null for what is none. Empty when there is no gateway.</summary>
+    public VlanTrunk?[] Trunks { get; init; } = [];
+
+    /// <summary>What routes lead to gateways, by the number that the routes have.</summary>
+    public GatewayGroup[] GatewayGroups { get; init; } = [];
+
+    /// <summary>Tunnels by what their packets carry, and (<see cref="TunnelKey.Any"/>) by less than that.</summary>
+    public Dictionary<TunnelKey, Gateway> Tunnels { get; init; } = [];
+
     /// <summary>Raw MAC that every subnet's router answers with.</summary>
     public required ulong GatewayMac { get; init; }
 
@@ -158,6 +170,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>A copy of an EIP.</summary>
     /// <param name="index">Its place in this snapshot, from 1.</param>
     public Eip EipAt(int index) => Eips[index];
+
+    /// <summary>True when there is such a port.</summary>
+    public bool HasPort(int port) => port < PortCount && (Enis[port].Flags & EniFlags.Exists) != 0;
 
     /// <summary>Version of the snapshot in which a port's ENI appeared or was attached or detached last; 0 for the internet side and for
     /// holes.</summary>

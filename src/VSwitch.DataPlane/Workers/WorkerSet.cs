@@ -115,6 +115,7 @@ public sealed class WorkerSet : IDisposable
             Generated = -before.Generated,
             OverEgressLimit = -before.OverEgressLimit,
             OverIngressLimit = -before.OverIngressLimit,
+            Carried = -before.Carried,
         };
         foreach (Worker worker in Workers)
         {
@@ -130,6 +131,7 @@ public sealed class WorkerSet : IDisposable
             sum.Generated += Volatile.Read(ref c->Generated);
             sum.OverEgressLimit += Volatile.Read(ref c->OverEgressLimit);
             sum.OverIngressLimit += Volatile.Read(ref c->OverIngressLimit);
+            sum.Carried += Volatile.Read(ref c->Carried);
         }
 
         return sum;

@@ -53,6 +53,7 @@ internal sealed class ApiServer : IDisposable
         EniEndpoints.Map(app, control);
         EniLifeEndpoints.Map(app, control);
         InstanceEndpoints.Map(app, control);
+        GatewayEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);

@@ -20,7 +20,7 @@ internal sealed record StatusDocument(
 /// <param name="LastRefusal">Why the last change could not be kept; left out when it was.</param>
 internal sealed record StateFolderDocument(string Folder, long Refused, string? LastRefusal);
 
-/// <summary>What passed a port. received = forwarded + answered + consumed + dropped + held, up to what is under way.</summary>
+/// <summary>What passed a port. received = forwarded + answered + consumed + dropped + carried + held, up to what is under way.</summary>
 /// <param name="Received">Frames that came in.</param>
 /// <param name="Sent">Frames that went out: forwarded ones and the switch's own.</param>
 /// <param name="Forwarded">Of those that came in here: sent on.</param>
@@ -32,9 +32,10 @@ internal sealed record StateFolderDocument(string Folder, long Refused, string? 
 /// <param name="ReceivedBytes">Bytes that came in.</param>
 /// <param name="SentBytes">Bytes that went out.</param>
 /// <param name="Drops">Dropped ones by reason; reasons without a drop are left out.</param>
+/// <param name="Carried">Of those that came in here: carried the frame of a gateway, which counts as received there; left out when none did.</param>
 internal sealed record CountersDocument(
     long Received, long Sent, long Forwarded, long Answered, long Consumed, long Dropped, long Held, long Generated,
-    long ReceivedBytes, long SentBytes, IReadOnlyDictionary<string, long> Drops);
+    long ReceivedBytes, long SentBytes, IReadOnlyDictionary<string, long> Drops, long? Carried);
 
 /// <summary>The device of a port.</summary>
 /// <param name="Name">Its name: the interface, the file.</param>

@@ -79,7 +79,7 @@ internal static class DropEndpoints
 
         string[] names = policy.Snapshot.PortNames;
         bool isThere = sample.Port == 0 || (sample.Port > 0 && sample.Port < names.Length &&
-            policy.Config.Enis.Any(eni => eni.Name == names[sample.Port]));
+            policy.Snapshot.HasPort(sample.Port));
         return new LastDropDocument(
             TimeOf(sample.TimeNs), isThere ? names[sample.Port] : null, sample.LengthBytes,
             PacketWords.Describe(sample.Head.Span, sample.LengthBytes), Convert.ToHexStringLower(sample.Head.Span));

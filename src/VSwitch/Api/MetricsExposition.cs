@@ -52,6 +52,7 @@ internal sealed class MetricsExposition
         yield return Port("sent_bytes", "Bytes of the frames that left by the port, Ethernet header included.", p => p.Counters.SentBytes);
         yield return Port("forwarded_packets", "Frames that came in by the port and were sent on.", p => p.Counters.Forwarded);
         yield return Port("answered_packets", "Frames that came in by the port and were answered by the switch: ARP, neighbour discovery, DHCP, echo.", p => p.Counters.Answered);
+        yield return Port("carried_packets", "Frames that came in by the port and carried the frame of a gateway, which counts as received there.", p => p.Counters.Carried);
         yield return Port("consumed_packets", "Frames that came in by the port and were taken in silence.", p => p.Counters.Consumed);
         yield return Port("dropped_packets", "Frames that came in by the port and were dropped, whatever the reason.", p => p.Counters.Dropped);
         yield return Port("generated_packets", "Frames that the switch made itself and sent by the port.", p => p.Counters.Generated);

@@ -56,7 +56,7 @@ internal static class PolicyEndpoints
             foreach (RouteTableConfig table in vpc.RouteTables)
             {
                 IEnumerable<RouteDocument> routes = table.Routes.SelectMany(r => config.DestinationsOf(r)
-                    .Select(d => new RouteDocument(d.ToString(), r.Target, r.PrefixList)));
+                    .Select(d => new RouteDocument(d.ToString(), ConfigText.Target(r), r.PrefixList)));
                 yield return new RouteTableDocument(
                     table.Name, vpc.Name, table.Main,
                     [.. vpc.Subnets.Where(s => (s.RouteTable ?? main) == table.Name).Select(s => s.Name)], [.. local, .. routes]);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
 using VSwitch.Live;
@@ -38,13 +39,14 @@ internal static class PortEndpoints
         PortCounters c = reading.Counters;
         return new CountersDocument(
             c.ReceivedPackets, c.SentPackets, c.Forwarded, c.Answered, c.Consumed, c.Dropped, reading.Held, c.Generated,
-            c.ReceivedBytes, c.SentBytes, reading.DropsByName());
+            c.ReceivedBytes, c.SentBytes, reading.DropsByName(), c.Carried == 0 ? null : c.Carried);
     }
 
     private static IEnumerable<(string Name, int Port)> Existing(PolicyInForce policy)
     {
-        HashSet<string> enis = [.. policy.Config.Enis.Select(e => e.Name)];
-        return PortReading.Ports(policy).Where(p => p.Port == 0 || enis.Contains(p.Name));
+        SwitchConfig config = policy.Config;
+        HashSet<string> names = [.. config.Enis.Select(e => e.Name), .. config.Gateways.Select(g => g.Name), .. config.Trunks];
+        return PortReading.Ports(policy).Where(p => p.Port == 0 || names.Contains(p.Name));
     }
 
     private static PortDocument Read(SwitchHost host, PolicyInForce policy, string name, int port)
@@ -55,8 +57,7 @@ internal static class PortEndpoints
 
     private static DeviceDocument DeviceOf(PolicyInForce policy, string port, IPacketDevice device)
     {
-        ControlPlane.Config.DeviceConfig? asked = port == "internet"
-            ? policy.Config.Internet?.Device : policy.Config.Enis.FirstOrDefault(e => e.Name == port)?.Device;
+        DeviceConfig? asked = policy.Config.PortDevices.FirstOrDefault(d => d.Port == port).Device;
         string kind = asked?.Tap != null ? "tap" : asked?.Interface != null ? "interface" : "pcap";
         DeviceCapabilities can = device.Capabilities;
         DeviceStatus status = device.Status;

@@ -30,7 +30,7 @@ internal static class StatusEndpoints
         PolicyInForce policy = host.InForce;
         return new StatusDocument(
             ProgramVersion, host.StartedAt, Math.Round((DateTime.UtcNow - host.StartedAt).TotalSeconds, 3), control.Revision, host.WorkerCount,
-            policy.Config.Enis.Count + (policy.Config.Internet != null ? 1 : 0), host.Workers.ConnectionCount,
+            policy.Config.Enis.Count + policy.Config.Gateways.Count + (policy.Config.Internet != null ? 1 : 0), host.Workers.ConnectionCount,
             control.Ledger.Store is StateStore store ? new StateFolderDocument(store.Folder, store.Refused, store.LastRefusal) : null);
     }
 

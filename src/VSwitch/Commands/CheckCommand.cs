@@ -41,7 +41,7 @@ internal static class CheckCommand
 
         if (!json)
         {
-            Console.Out.WriteLine($"{path}: good: {c.Vpcs.Count} VPCs, {c.Enis.Count} ENIs, {c.SecurityGroups.Count} security groups, {c.ElasticIps.Count} elastic IPs");
+            Console.Out.WriteLine($"{path}: good: {c.Vpcs.Count} VPCs, {c.Enis.Count} ENIs, {c.SecurityGroups.Count} security groups, {c.ElasticIps.Count} elastic IPs{(c.Gateways.Count > 0 ? $", {c.Gateways.Count} gateways" : "")}");
         }
 
         return CommandLine.Done;

@@ -15,7 +15,7 @@ internal sealed class RestingNumbers(TimeProvider time)
 
     private enum Kind
     {
-        Eni,
+        Port,
         Vpc,
         Peering,
         ElasticIp,
@@ -35,7 +35,7 @@ internal sealed class RestingNumbers(TimeProvider time)
         {
             switch (kind)
             {
-                case Kind.Eni:
+                case Kind.Port:
                     numbers.ReleasePort(name);
                     break;
                 case Kind.Vpc:
@@ -84,7 +84,8 @@ internal sealed class RestingNumbers(TimeProvider time)
 
     private static HashSet<(Kind, string)> NamesOf(SwitchConfig config) =>
     [
-        .. config.Enis.Select(e => (Kind.Eni, e.Name)), .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
+        .. config.Enis.Select(e => e.Name).Concat(config.Gateways.Select(g => g.Name)).Concat(config.Trunks).Select(n => (Kind.Port, n)),
+        .. config.Vpcs.Select(v => (Kind.Vpc, v.Name)),
         .. config.Peerings.Select(p => p.Name).Concat(PeeringConfig.NamesInRoutes(config)).Select(p => (Kind.Peering, p)),
         .. config.ElasticIps.Select(e => (Kind.ElasticIp, e.Name)), .. config.SecurityGroups.Select(g => (Kind.Group, g.Name)),
         .. ProbeCompiler.Wanted(config).Select(p => (Kind.Probe, p.Name)),

@@ -46,7 +46,7 @@ internal sealed class SwitchHost : IDisposable
         WorkerCount = workers ?? config.Switch.Workers ?? _processors;
         Placement = new WorkerPlacement(WorkerCount, cpus);
         StartedAt = (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
-        _portCapacity = config.Enis.Count + 1 + SparePorts;
+        _portCapacity = config.Enis.Count + (2 * config.Gateways.Count) + 1 + SparePorts;
         try
         {
             OpenDevices(config);
@@ -182,7 +182,7 @@ internal sealed class SwitchHost : IDisposable
     public PreparedChange Rehearse(SwitchConfig config)
     {
         RequireUnchangedSettings(config.Switch);
-        Dictionary<string, DeviceConfig> wanted = Wanted(config).ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        Dictionary<string, DeviceConfig> wanted = config.PortDevices.ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
         QueueChanges.Require(config, _open.Where(o => wanted.ContainsKey(o.Key)).Select(o => (o.Key, o.Value.Device)), WorkerCount);
         NumberDirectory numbers = _numbers.Copy();
@@ -284,13 +284,9 @@ internal sealed class SwitchHost : IDisposable
         _shared.Dispose();
     }
 
-    private static IEnumerable<(string Port, DeviceConfig Device)> Wanted(SwitchConfig config) =>
-        config.Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device)).Append(("internet", config.Internet?.Device))
-            .Where(d => d.Device != null).Select(d => (d.Item1, d.Device!));
-
     private void OpenDevices(SwitchConfig config)
     {
-        foreach ((string port, DeviceConfig device) in Wanted(config))
+        foreach ((string port, DeviceConfig device) in config.PortDevices)
         {
             _open[port] = (device, DeviceFactory.Open(device, WorkerCount, PortQueues.Of(config, port, WorkerCount), Wires.Of(config, port)));
         }

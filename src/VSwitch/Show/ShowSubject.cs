@@ -69,6 +69,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Of("eip", "eip"), Column.Of("from", "from"), Column.Count("out", "sent.bytes"), Column.Count("in", "received.bytes"),
                 Column.Count("dropped out", "sent.droppedBytes"), Column.Count("dropped in", "received.droppedBytes"),
             ]),
+        new("gateways", "The gateways: link, addresses, routes, what passes them.", "/v1/gateways", "gateways",
+            [
+                Column.Of("gateway", "name"), Column.Of("vpc", "vpc"),
+                new("link", s => s.Now.Text("link") + (s.Now.Text("up") == "no" ? " (down)" : "")), Column.Of("addresses", "addresses"),
+                Column.Of("mtu", "mtu"), new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => r.GetString()))),
+                Column.Count("received", "counters.received"), Column.Count("sent", "counters.sent"), Column.Count("dropped", "counters.dropped"),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),

@@ -178,6 +178,11 @@ internal static class TracePacket
     private static (MacAddress From, MacAddress To) Macs(string port, SwitchConfig config, IpAddress destination)
     {
         EniConfig? eni = config.Enis.FirstOrDefault(e => e.Name == port);
+        if (config.Gateways.FirstOrDefault(g => g.Name == port) is GatewayConfig gateway)
+        {
+            return (gateway.Neighbors.Values.FirstOrDefault(new MacAddress(0x0200_0000_9901)), gateway.Mac);
+        }
+
         if (eni == null)
         {
             InternetConfig internet = config.Internet ?? new InternetConfig();
