@@ -169,8 +169,27 @@ public sealed class RandomConfig(Random random)
             TcpLoose = Chance(30),
             SourceDestCheck = Chance(70),
             Mtu = Mtu(),
+            Limits = Chance(30) ? Limits() : new EniLimitsConfig(),
+            Dscp = Chance(30) ? (byte)random.Next(64) : null,
         };
     }
+
+    private EniLimitsConfig Limits() => new()
+    {
+        EgressBitsPerSecond = Chance(50) ? Rate() : null,
+        IngressBitsPerSecond = Chance(50) ? Rate() : null,
+        EgressPacketsPerSecond = Chance(50) ? random.Next(1, 10_000_000) : null,
+        IngressPacketsPerSecond = Chance(50) ? random.Next(1, 10_000_000) : null,
+    };
+
+    private ProtectionConfig Protection() => new()
+    {
+        BitsPerSecond = Chance(50) ? Rate() : null,
+        PacketsPerSecond = Chance(50) ? random.Next(1, int.MaxValue) : null,
+        SynsPerSecond = Chance(50) ? random.Next(1, int.MaxValue) : null,
+        NewConnectionsPerSecond = random.Next(1, int.MaxValue),
+        CalmFor = Chance(50) ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(random.Next(1000, 3_600_000)),
+    };
 
     private IEnumerable<ElasticIpConfig> ElasticIps(EniConfig[] enis, bool isOnline)
     {
@@ -185,6 +204,7 @@ public sealed class RandomConfig(Random random)
                 BandwidthBitsPerSecond = Chance(50) ? Rate() : null,
                 BandwidthInBitsPerSecond = Chance(30) ? Rate() : null,
                 Billing = (BillingType)random.Next(3),
+                Protection = Chance(30) ? Protection() : null,
             };
         }
     }

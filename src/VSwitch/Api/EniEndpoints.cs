@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Counters;
 using VSwitch.Live;
 using VSwitch.Wire;
 
@@ -57,7 +58,15 @@ internal static class EniEndpoints
                 [.. eni.PrivateIps.Select(a => a.ToString())], eni.SecurityGroups, DeviceOf(eni.Device), eni.TcpLoose ? "loose" : "strict",
                 eni.SourceDestCheck, _policy.Snapshot.Enis[port].MtuBytes,
                 [.. _elasticIps[eni.Name].Select(e => new BoundElasticIp(e.Name, e.Address.ToString(), PrivateIpOf(e, eni).ToString()))],
-                PortEndpoints.CountersOf(_host, eni.Name, port));
+                PortEndpoints.CountersOf(_host, eni.Name, port), LimitsOf(eni.Limits, port), ConfigText.Dscp(eni.Dscp));
+        }
+
+        private EniLimitsDocument? LimitsOf(EniLimitsConfig limits, int port)
+        {
+            PortCounters counted = _host.Workers.Sum(port);
+            return limits.IsEmpty ? null : new EniLimitsDocument(
+                limits.EgressBitsPerSecond, limits.IngressBitsPerSecond, limits.EgressPacketsPerSecond, limits.IngressPacketsPerSecond,
+                counted.OverEgressLimit, counted.OverIngressLimit);
         }
     }
 
