@@ -97,7 +97,7 @@ public class EniLimitTests
         real.Reconfigure(Limited(200));
         Send(30);
         Assert.Equal(16, passed);
-        nowNs += Second / 10;
+        nowNs += Second / 5;
         Send(30);
         Assert.InRange(passed, 32, 36);
         real.Reconfigure(Small);
