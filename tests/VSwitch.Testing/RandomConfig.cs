@@ -196,6 +196,8 @@ public sealed class RandomConfig(Random random)
             Detached = Chance(10),
             DeleteWithInstance = Chance(20),
             Rss = Chance(20) ? Rss() : null,
+            Limits = Chance(30) ? Limits() : new EniLimitsConfig(),
+            Dscp = Chance(30) ? (byte)random.Next(64) : null,
         };
     }
 
@@ -203,6 +205,23 @@ public sealed class RandomConfig(Random random)
     {
         Key = Chance(50) ? Toeplitz.MicrosoftKey() : Toeplitz.SymmetricKey(),
         Indirection = Chance(50) ? [.. Enumerable.Range(0, 128).Select(_ => (byte)random.Next(64))] : null,
+    };
+
+    private EniLimitsConfig Limits() => new()
+    {
+        EgressBitsPerSecond = Chance(50) ? Rate() : null,
+        IngressBitsPerSecond = Chance(50) ? Rate() : null,
+        EgressPacketsPerSecond = Chance(50) ? random.Next(1, 10_000_000) : null,
+        IngressPacketsPerSecond = Chance(50) ? random.Next(1, 10_000_000) : null,
+    };
+
+    private ProtectionConfig Protection() => new()
+    {
+        BitsPerSecond = Chance(50) ? Rate() : null,
+        PacketsPerSecond = Chance(50) ? random.Next(1, int.MaxValue) : null,
+        SynsPerSecond = Chance(50) ? random.Next(1, int.MaxValue) : null,
+        NewConnectionsPerSecond = random.Next(1, int.MaxValue),
+        CalmFor = Chance(50) ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(random.Next(1000, 3_600_000)),
     };
 
     private IEnumerable<ElasticIpConfig> ElasticIps(EniConfig[] enis, bool isOnline)
@@ -220,6 +239,7 @@ public sealed class RandomConfig(Random random)
                 Billing = (BillingType)random.Next(3),
                 Drift = (DriftMode)random.Next(3),
                 HealthCheck = Chance(50) ? HealthCheck() : null,
+                Protection = Chance(30) ? Protection() : null,
             };
             yield return Chance(50) ? Redundant(eip, enis) : eip;
         }

@@ -83,6 +83,23 @@ public static partial class TestTopologies
         };
     }
 
+    /// <summary>As <see cref="Rich"/>, with rates so low that ENIs come to each of them, and marks.</summary>
+    public static SwitchConfig Limited()
+    {
+        SwitchConfig rich = Rich();
+        return rich with
+        {
+            Enis = [.. rich.Enis.Select(eni => eni.Name switch
+            {
+                "web" => eni with { Limits = new EniLimitsConfig { IngressBitsPerSecond = 20_000, IngressPacketsPerSecond = 5 }, Dscp = 46 },
+                "app" => eni with { Limits = new EniLimitsConfig { EgressBitsPerSecond = 20_000, EgressPacketsPerSecond = 20 } },
+                "db" => eni with { Limits = new EniLimitsConfig { EgressPacketsPerSecond = 5, IngressPacketsPerSecond = 5 }, Dscp = 10 },
+                "green" => eni with { Limits = new EniLimitsConfig { EgressBitsPerSecond = 40_000, IngressBitsPerSecond = 40_000 }, Dscp = 0 },
+                _ => eni,
+            })],
+        };
+    }
+
     /// <summary>As <see cref="Rich"/> with other rules: the next generation in tests of live policy changes. The web port, the
     /// prefix list and one EIP are gone, and db lets out what it did not.</summary>
     public static SwitchConfig RichChanged()

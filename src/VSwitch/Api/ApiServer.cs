@@ -56,6 +56,7 @@ internal sealed class ApiServer : IDisposable
         GatewayEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
+        ProtectionEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);

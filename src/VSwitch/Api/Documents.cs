@@ -88,10 +88,23 @@ internal sealed record DeviceConfigDocument(string? Tap, string? Interface, Pcap
 /// <param name="DeleteWithInstance">Goes when its instance is deleted.</param>
 /// <param name="Queues">Queues in use.</param>
 /// <param name="Counters">What passed its port.</param>
+/// <param name="Limits">What it may send and get a second; left out when there is no limit.</param>
+/// <param name="Dscp">The DSCP of what it sends by name or number, or keep.</param>
 internal sealed record EniDocument(
     string Name, string? Instance, bool Primary, string Vpc, string Subnet, string Mac, IReadOnlyList<string> PrivateIps,
     IReadOnlyList<string> SecurityGroups, DeviceConfigDocument? Device, string Tcp, bool SourceDestCheck, int Mtu,
-    IReadOnlyList<BoundElasticIp> ElasticIps, string Attachment, bool DeleteWithInstance, int Queues, CountersDocument Counters);
+    IReadOnlyList<BoundElasticIp> ElasticIps, string Attachment, bool DeleteWithInstance, int Queues, CountersDocument Counters,
+    EniLimitsDocument? Limits, string Dscp);
+
+/// <summary>What an ENI may send and get a second, and what was over it. A limit that is left out is none.</summary>
+/// <param name="Egress">Bits a second that it may send.</param>
+/// <param name="Ingress">Bits a second that it may get.</param>
+/// <param name="EgressPackets">Packets a second that it may send.</param>
+/// <param name="IngressPackets">Packets a second that it may get.</param>
+/// <param name="DroppedOut">Packets that it sent over its limits.</param>
+/// <param name="DroppedIn">Packets for it that were over its limits.</param>
+internal sealed record EniLimitsDocument(
+    long? Egress, long? Ingress, int? EgressPackets, int? IngressPackets, long DroppedOut, long DroppedIn);
 
 /// <summary>All ENIs.</summary>
 internal sealed record EnisDocument(IReadOnlyList<EniDocument> Enis);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Counters;
 using VSwitch.Live;
 using VSwitch.Wire;
 
@@ -59,7 +60,15 @@ internal static class EniEndpoints
                 [.. _elasticIps[eni.Name].Select(e => new BoundElasticIp(e.Name, e.Address.ToString(), PrivateIpOf(e, eni).ToString()))],
                 eni.Detached ? "detached" : eni.Instance == null ? "none" : eni.Primary ? "primary" : "secondary", eni.DeleteWithInstance,
                 EniQueues.Of(Config, eni, _host.WorkerCount),
-                PortEndpoints.CountersOf(_host, eni.Name, port));
+                PortEndpoints.CountersOf(_host, eni.Name, port), LimitsOf(eni.Limits, port), ConfigText.Dscp(eni.Dscp));
+        }
+
+        private EniLimitsDocument? LimitsOf(EniLimitsConfig limits, int port)
+        {
+            PortCounters counted = _host.Workers.Sum(port);
+            return limits.IsEmpty ? null : new EniLimitsDocument(
+                limits.EgressBitsPerSecond, limits.IngressBitsPerSecond, limits.EgressPacketsPerSecond, limits.IngressPacketsPerSecond,
+                counted.OverEgressLimit, counted.OverIngressLimit);
         }
     }
 

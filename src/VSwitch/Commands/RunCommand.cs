@@ -91,7 +91,7 @@ internal static class RunCommand
         }
 
         log.Running(host.WorkerCount);
-        Wait(control, settings.Config, log, stop, reload);
+        Wait(control, settings.Config, log, new ProtectionWatch(host, logs.CreateLogger(ProtectionMessages.Category)), stop, reload);
         server?.Stop();
         host.Dispose();
         usage.Dispose();
@@ -209,13 +209,15 @@ internal static class RunCommand
         });
 
     /// <summary>Until a signal to end, or until a worker fails; a signal to reload is carried out here, one at a time.</summary>
-    private static void Wait(SwitchControl control, string? path, ILogger log, WaitHandle stop, WaitHandle reload)
+    private static void Wait(
+        SwitchControl control, string? path, ILogger log, ProtectionWatch protection, WaitHandle stop, WaitHandle reload)
     {
         const int LookMs = 500;
         WaitHandle[] signals = [stop, reload];
         while (control.Host.Failure == null)
         {
             int signal = WaitHandle.WaitAny(signals, LookMs);
+            protection.Look();
             if (signal == 0)
             {
                 return;

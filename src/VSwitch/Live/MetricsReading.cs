@@ -1,5 +1,6 @@
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
+using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
@@ -97,7 +98,8 @@ internal sealed class MetricsReading
                 snapshot.EipNames[i], IpAddress.Read(BitConverter.GetBytes(eip.Address), isV6: false).ToString(),
                 eip.Port != 0 ? snapshot.PortNames[eip.Port] : "",
                 new ElasticIpWay(workers.Eips.SentBy(eip.Number), rates[eip.OutMeter]),
-                new ElasticIpWay(workers.Eips.ReceivedBy(eip.Number), rates[eip.InMeter])));
+                new ElasticIpWay(workers.Eips.ReceivedBy(eip.Number), rates[eip.InMeter]),
+                snapshot.Protections.Length != 0 && snapshot.Protections[i].IsThere ? workers.Shared.Scrubber.ReadingOf(eip.Number) : null));
         }
 
         return eips;
@@ -120,7 +122,9 @@ internal sealed record PortMetrics(
 /// <param name="Eni">The ENI that it is bound to; empty when unbound.</param>
 /// <param name="Sent">What it sent.</param>
 /// <param name="Received">What it received.</param>
-internal sealed record ElasticIpMetrics(string Name, string Address, string Eni, ElasticIpWay Sent, ElasticIpWay Received);
+/// <param name="Scrubbing">How it fares under protection; null without.</param>
+internal sealed record ElasticIpMetrics(
+    string Name, string Address, string Eni, ElasticIpWay Sent, ElasticIpWay Received, ScrubbingReading? Scrubbing);
 
 /// <summary>One direction of an EIP.</summary>
 /// <param name="Counted">Traffic and what was over the bandwidth.</param>

@@ -42,6 +42,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"),
                 Column.Of("groups", "securityGroups"),
                 new("eips", s => string.Join(", ", s.Now.List("elasticIps").Select(e => e.Text("address")))),
+                new("limits", s => Limits(s.Now)),
             ], HasNames: true),
         new("flows", "Live connections.", "/v1/connections", "connections", Flows()),
         new("drops", "What is dropped, and why.", "/v1/drops", "drops",
@@ -76,6 +77,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Of("mtu", "mtu"), new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => r.GetString()))),
                 Column.Count("received", "counters.received"), Column.Count("sent", "counters.sent"), Column.Count("dropped", "counters.dropped"),
             ], HasNames: true),
+        new("protection", "The elastic IPs under protection: attacked or calm, and what scrubbing did.", "/v1/protection", "protections",
+            [
+                Column.Of("eip", "name"), Column.Of("address", "address"), Column.Of("state", "state"),
+                new("bit/s", s => HumanText.Rate(s.Now.Number("rates.bits")), IsNumber: true), Column.Count("pps", "rates.packets"),
+                Column.Count("syn/s", "rates.syns"), Column.Count("new/s", "rates.newConnections"), Column.Count("scrubbed", "scrubbedPackets"),
+                Column.Count("challenges", "challenges"), Column.Count("proofs", "proofs"), Column.Count("attacks", "episodes"),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
@@ -102,6 +110,23 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
 
     /// <summary>Key of a row, to find it again at the next look.</summary>
     public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason") + row.Text("port") + ' ' + row.Text("queue");
+
+    /// <summary>"out 100Mbps 1000pps, in 1Gbps, dscp ef".</summary>
+    private static string Limits(JsonElement eni)
+    {
+        string Way(string word, string bits, string packets)
+        {
+            string rates = string.Join(' ', new[]
+            {
+                eni.At("limits." + bits) is JsonElement b ? HumanText.Rate(b.GetDouble()) : "",
+                eni.At("limits." + packets) is JsonElement p ? $"{p}pps" : "",
+            }.Where(t => t.Length > 0));
+            return rates.Length == 0 ? "" : $"{word} {rates}";
+        }
+
+        string dscp = eni.Text("dscp") is "keep" or "" ? "" : $"dscp {eni.Text("dscp")}";
+        return string.Join(", ", new[] { Way("out", "egress", "egressPackets"), Way("in", "ingress", "ingressPackets"), dscp }.Where(t => t.Length > 0));
+    }
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
 

@@ -59,6 +59,19 @@ internal static class ReferenceRewrite
         Mend(frame, error.L4 + 2, changes);
     }
 
+    /// <summary>Writes a DSCP (RFC 2474): the upper six bits of IPv4's type of service or of IPv6's traffic class.</summary>
+    public static void Mark(byte[] frame, bool isV6, byte dscp)
+    {
+        ushort old = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(14));
+        ushort mask = isV6 ? (ushort)0x0FC0 : (ushort)0x00FC;
+        ushort marked = (ushort)((old & ~mask) | (dscp << (isV6 ? 6 : 2)));
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(14), marked);
+        if (!isV6)
+        {
+            Mend(frame, 24, [(old, marked)]);
+        }
+    }
+
     private static (ushort Old, ushort New)? MendTransport(byte[] frame, byte protocol, int l4, int end,
         List<(ushort Old, ushort New)> changes)
     {

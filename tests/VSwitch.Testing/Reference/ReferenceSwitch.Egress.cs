@@ -13,7 +13,9 @@ public sealed partial class ReferenceSwitch
     {
         if (way.SwitchedTo is { } peer)
         {
-            return Leave(peer, ReferenceRewrite.Switched(packet));
+            DropReason refused = _meters.Admit(way.From, null, null, peer, packet.End, _nowNs);
+            return refused != DropReason.None
+                ? ReferenceOutcome.Drop(refused) : Leave(peer, Marked(way.From, packet, ReferenceRewrite.Switched(packet)));
         }
 
         MacAddress? to = receiver?.Mac ?? replyTo;
@@ -39,11 +41,10 @@ public sealed partial class ReferenceSwitch
             return ReferenceOutcome.Drop(DropReason.EipUnbound);
         }
 
-        int bytes = packet.End;
-        if ((sender is not null && !_meters.Admit(sender.Eip, outbound: true, bytes, _nowNs)) ||
-            (target is not null && !_meters.Admit(target.Eip, outbound: false, bytes, _nowNs)))
+        DropReason over = _meters.Admit(way.From, sender, target, receiver, packet.End, _nowNs);
+        if (over != DropReason.None)
         {
-            return ReferenceOutcome.Drop(DropReason.EipBandwidth);
+            return ReferenceOutcome.Drop(over);
         }
 
         IpAddress source = sender?.Eip.Address ?? packet.Source;
@@ -55,7 +56,18 @@ public sealed partial class ReferenceSwitch
             ReferenceRewrite.TranslateQuote(frame, packet, quote, destination, quotedTo);
         }
 
-        return Leave(receiver, frame);
+        return Leave(receiver, Marked(way.From, packet, frame));
+    }
+
+    /// <summary>The frame with the DSCP of the ENI that sent it.</summary>
+    private static byte[] Marked(EniConfig? from, ReferencePacket packet, byte[] frame)
+    {
+        if (from?.Dscp is { } dscp)
+        {
+            ReferenceRewrite.Mark(frame, packet.IsV6, dscp);
+        }
+
+        return frame;
     }
 
     /// <summary>One frame, or fragments of it where the port takes no more at once.</summary>

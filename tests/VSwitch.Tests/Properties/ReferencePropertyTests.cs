@@ -22,6 +22,8 @@ public class ReferencePropertyTests(ITestOutputHelper output)
     [InlineData("tight", 1, 200_000)]
     [InlineData("guarded", 1, 200_000)]
     [InlineData("guarded", 3, 100_000)]
+    [InlineData("limited", 1, 100_000)]
+    [InlineData("limited", 4, 50_000)]
     public void Switch_and_reference_agree_on_random_traffic(string topology, int workers, int frames)
     {
         SwitchConfig config = Topology(topology);
@@ -83,6 +85,7 @@ public class ReferencePropertyTests(ITestOutputHelper output)
         "small" => TestTopologies.Small(),
         "rich" => TestTopologies.Rich(),
         "guarded" => TestTopologies.Guarded(),
+        "limited" => TestTopologies.Limited(),
         _ => TestTopologies.Tight(),
     };
 }
