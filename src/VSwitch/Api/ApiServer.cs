@@ -52,6 +52,7 @@ internal sealed class ApiServer : IDisposable
         PortEndpoints.Map(app, control);
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
+        PeeringEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
