@@ -23,7 +23,9 @@ public sealed class RandomConfig(Random random)
         InternetConfig? internet = Chance(80) ? Internet() : null;
         VpcConfig[] vpcs = [.. Enumerable.Range(1, random.Next(1, 4)).Select(i => Vpc(i, internet != null, lists))];
         SecurityGroupConfig[] bare = [.. vpcs.SelectMany(v => Enumerable.Range(0, random.Next(1, 4)).Select(_ => new SecurityGroupConfig { Name = Name("group"), Vpc = v.Name }))];
-        SecurityGroupConfig[] groups = [.. bare.Select(g => Rules(g, bare, lists))];
+        PeeringConfig[] peerings = [.. Peerings(vpcs)];
+        vpcs = [.. vpcs.Select(v => WithPeeringRoutes(v, peerings))];
+        SecurityGroupConfig[] groups = [.. bare.Select(g => Rules(g, bare, lists, peerings))];
         NetworkAclConfig[] acls = [.. vpcs.SelectMany(v => Some(2, () => Acl(v.Name, lists)))];
         vpcs = [.. vpcs.Select(v => v with { Subnets = [.. v.Subnets.Select(s => s with { NetworkAcl = Pick(acls.Where(a => a.Vpc == v.Name))?.Name })] })];
         EniConfig[] enis = [.. vpcs.SelectMany(v => v.Subnets.SelectMany(s => Some(3, () => Eni(s, groups.Where(g => g.Vpc == v.Name)))))];
@@ -44,6 +46,7 @@ public sealed class RandomConfig(Random random)
             Switch = Chance(50) ? new SwitchSettings() : Settings(),
             Internet = internet,
             Vpcs = vpcs,
+            Peerings = peerings,
             SecurityGroups = groups,
             NetworkAcls = acls,
             PrefixLists = lists,
@@ -133,6 +136,32 @@ public sealed class RandomConfig(Random random)
         };
     }
 
+    /// <summary>Between one VPC and the next, whose ranges are apart.</summary>
+    private IEnumerable<PeeringConfig> Peerings(VpcConfig[] vpcs)
+    {
+        for (int i = 1; i < vpcs.Length; i++)
+        {
+            if (Chance(60))
+            {
+                (VpcConfig a, VpcConfig b) = Chance(50) ? (vpcs[i - 1], vpcs[i]) : (vpcs[i], vpcs[i - 1]);
+                yield return new PeeringConfig { Name = Name("peering"), Requester = a.Name, Accepter = b.Name, Accepted = Chance(70) };
+            }
+        }
+    }
+
+    /// <summary>Into a peering of the VPC, or into one that is gone.</summary>
+    private VpcConfig WithPeeringRoutes(VpcConfig vpc, PeeringConfig[] peerings)
+    {
+        if (vpc.RouteTables.Count == 0 || Chance(50))
+        {
+            return vpc;
+        }
+
+        string name = Pick(peerings.Where(p => p.Joins(vpc.Name)))?.Name ?? Name("gone");
+        RouteConfig route = new(new IpPrefix(IpAddress.V4(0xAC10_0000 | (uint)(random.Next(16) << 16)), 16), PeeringConfig.TargetPrefix + name, default);
+        return vpc with { RouteTables = [vpc.RouteTables[0] with { Routes = [.. vpc.RouteTables[0].Routes, route] }, .. vpc.RouteTables.Skip(1)] };
+    }
+
     private DhcpConfig Dhcp() => new()
     {
         Enabled = Chance(50) ? Chance(50) : null,
@@ -142,9 +171,19 @@ public sealed class RandomConfig(Random random)
         LeaseTime = Chance(50) ? TimeSpan.FromSeconds(random.Next(60, 1_000_000)) : null,
     };
 
-    private SecurityGroupConfig Rules(SecurityGroupConfig group, SecurityGroupConfig[] all, PrefixListConfig[] lists)
+    private SecurityGroupConfig Rules(SecurityGroupConfig group, SecurityGroupConfig[] all, PrefixListConfig[] lists, PeeringConfig[] peerings)
     {
-        RuleConfig Next() => Rule(Pick(all.Where(g => g.Vpc == group.Vpc)), lists);
+        RuleConfig Next()
+        {
+            SecurityGroupConfig? named = Pick(all.Where(g => g.Vpc == group.Vpc || peerings.Any(p => p.Joins(g.Vpc, group.Vpc))));
+            RuleConfig rule = Rule(named, lists);
+            bool isMarked = rule.Peer.Group != null && named!.Vpc != group.Vpc && Chance(50);
+            return !isMarked ? rule : rule with
+            {
+                Peer = Chance(50) ? rule.Peer with { Peering = Name("gone") } : new PeerConfig(null, Name("gone"), null) { Peering = peerings[0].Name },
+            };
+        }
+
         return group with
         {
             Ingress = [.. Some(5, Next)],

@@ -19,8 +19,8 @@ public enum ConnectionTest : byte
     /// <summary>One end is the switch's port <see cref="ConnectionCondition.Number"/>.</summary>
     Port,
 
-    /// <summary>It runs in VPC <see cref="ConnectionCondition.Number"/>, or, between two EIPs, one end is one of
-    /// <see cref="ConnectionCondition.Ports"/>.</summary>
+    /// <summary>It runs in VPC <see cref="ConnectionCondition.Number"/>, crosses one of <see cref="ConnectionCondition.Peerings"/>, or, between
+    /// two EIPs, one end is one of <see cref="ConnectionCondition.Ports"/>.</summary>
     Vpc,
 
     /// <summary>One of its addresses, as either end sees them, lies in <see cref="ConnectionCondition.Network4"/> or
@@ -48,6 +48,9 @@ public readonly record struct ConnectionCondition(ConnectionTest Test, int Numbe
 
     /// <summary>Ports of a VPC, one bit each; null but for <see cref="ConnectionTest.Vpc"/>.</summary>
     public ulong[]? Ports { get; init; }
+
+    /// <summary>Spaces of a VPC's peerings; null but for <see cref="ConnectionTest.Vpc"/>.</summary>
+    public int[]? Peerings { get; init; }
 }
 
 /// <summary>Which connections are meant: those that meet every condition. Compiled where it is made, compared by the worker whose
@@ -126,7 +129,7 @@ public sealed unsafe class ConnectionFilter
         int space = (ushort)(entry->KeyHigh >> 32);
         if (space != 0)
         {
-            return space == condition.Number;
+            return space == condition.Number || (condition.Peerings != null && Array.IndexOf(condition.Peerings, space) >= 0);
         }
 
         FlowAction* action = connections.Paths.Actions + (2L * entry->Path);

@@ -373,7 +373,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         forward.Generation = d.IsForwardDenied ? FlowAction.Denied : _generation;
-        reply.Generation = d.IsReplyDenied ? FlowAction.Denied : d.IsReplyUnrouted ? FlowAction.Unrouted : _generation;
+        reply.Generation = d.IsReplyUnrouted ? FlowAction.Unrouted : d.IsReplyDenied ? FlowAction.Denied : _generation;
     }
 
     private FlowAction MakeAction(int inPort, int outPort, bool isRouted, ulong nextMac, int sourceEip, int destinationEip)

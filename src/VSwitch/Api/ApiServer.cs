@@ -55,6 +55,7 @@ internal sealed class ApiServer : IDisposable
         InstanceEndpoints.Map(app, control);
         GatewayEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
+        PeeringEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         ProtectionEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);

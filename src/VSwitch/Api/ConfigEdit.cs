@@ -67,6 +67,9 @@ internal static class ConfigEdit
     public static readonly ConfigSection<SecurityGroupConfig> SecurityGroups =
         new("security group", "security-group", g => g.Name, c => c.SecurityGroups, (c, list) => c with { SecurityGroups = list });
 
+    public static readonly ConfigSection<PeeringConfig> Peerings =
+        new("peering", "peering", p => p.Name, c => c.Peerings, (c, list) => c with { Peerings = list });
+
     public static readonly ConfigSection<InstanceConfig> Instances =
         new("instance", "instance", i => i.Name, c => c.Instances, (c, list) => c with { Instances = list });
 

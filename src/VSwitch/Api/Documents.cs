@@ -116,9 +116,12 @@ internal sealed record EnisDocument(IReadOnlyList<EniDocument> Enis);
 /// <param name="IcmpCode">ICMP code.</param>
 /// <param name="Source">The other end of an ingress rule: a prefix, sg:NAME or prefixList:NAME.</param>
 /// <param name="Destination">The other end of an egress rule.</param>
+/// <param name="Peering">The peering by which a group is reached, where the rule says it.</param>
 /// <param name="Remark">Free text.</param>
+/// <param name="Stale">Why the rule matches nothing: what its group needs is not there; left out while it stands.</param>
 internal sealed record RuleDocument(
-    string Protocol, string? Ports, int? IcmpType, int? IcmpCode, string? Source, string? Destination, string? Remark);
+    string Protocol, string? Ports, int? IcmpType, int? IcmpCode, string? Source, string? Destination, string? Peering, string? Remark,
+    string? Stale);
 
 /// <summary>A security group as configured, with the ENIs that have it.</summary>
 /// <param name="Name">Its name.</param>
@@ -136,9 +139,10 @@ internal sealed record SecurityGroupsDocument(IReadOnlyList<SecurityGroupDocumen
 
 /// <summary>One route in force.</summary>
 /// <param name="Destination">Prefix.</param>
-/// <param name="Target">local, internet, blackhole, eni:NAME; of the internet side "link" or "via ADDRESS".</param>
+/// <param name="Target">local, internet, blackhole, eni:NAME, peering:NAME; of the internet side "link" or "via ADDRESS".</param>
 /// <param name="PrefixList">The list that the destination is from.</param>
-internal sealed record RouteDocument(string Destination, string Target, string? PrefixList);
+/// <param name="Note">Why it drops all: "peering not active"; left out for others.</param>
+internal sealed record RouteDocument(string Destination, string Target, string? PrefixList, string? Note = null);
 
 /// <summary>A route table in force.</summary>
 /// <param name="Name">Its name; "local" for a VPC's subnets that have no table, "internet" for the public side.</param>

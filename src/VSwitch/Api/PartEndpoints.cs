@@ -101,8 +101,8 @@ internal static class PartEndpoints
 
         Describe(
             routes.MapDelete(Groups + "/{name}", (HttpContext context, string name, bool? dryRun) =>
-                answers.Answer(context, dryRun, c => ConfigEdit.SecurityGroups.Remove(c, name))),
-            Subject, "Removes a security group.");
+                answers.Answer(context, dryRun, c => ConfigEdit.SecurityGroups.Remove(StaleRules.MarkedFor(c, name), name))),
+            Subject, "Removes a security group. Rules of a peer that name it stay and are stale.");
     }
 
     private static void MapRules(IEndpointRouteBuilder routes, ChangeAnswers answers, bool isEgress)

@@ -17,14 +17,15 @@ internal static class PolicyEndpoints
         {
             SwitchConfig config = host.Config;
             ILookup<string, string> enis = EnisByGroup(config);
-            return TypedResults.Ok(new SecurityGroupsDocument([.. config.SecurityGroups.Select(g => Document(g, enis))]));
+            var references = new GroupReferences(config);
+            return TypedResults.Ok(new SecurityGroupsDocument([.. config.SecurityGroups.Select(g => Document(g, enis, references))]));
         }).Describe("security groups", "All security groups as configured, with the ENIs that have each.");
 
         routes.MapGet("/v1/security-groups/{name}", (string name) =>
         {
             SwitchConfig config = host.Config;
             SecurityGroupConfig group = config.SecurityGroups.FirstOrDefault(g => g.Name == name).OrNotFound("security group", name);
-            return TypedResults.Ok(Document(group, EnisByGroup(config)));
+            return TypedResults.Ok(Document(group, EnisByGroup(config), new GroupReferences(config)));
         }).Describe("security groups", "One security group.", StatusCodes.Status404NotFound);
 
         routes.MapGet("/v1/routes", () => TypedResults.Ok(new RouteTablesDocument([.. TablesOf(host.Config)])))
@@ -34,21 +35,24 @@ internal static class PolicyEndpoints
     private static ILookup<string, string> EnisByGroup(SwitchConfig config) =>
         config.Enis.SelectMany(e => e.SecurityGroups.Select(g => (Group: g, e.Name))).ToLookup(e => e.Group, e => e.Name, StringComparer.Ordinal);
 
-    private static SecurityGroupDocument Document(SecurityGroupConfig group, ILookup<string, string> enis) => new(
-        group.Name, group.Vpc, [.. group.Ingress.Select(r => Document(r, isEgress: false))],
-        group.Egress == null ? null : [.. group.Egress.Select(r => Document(r, isEgress: true))],
+    private static SecurityGroupDocument Document(SecurityGroupConfig group, ILookup<string, string> enis, GroupReferences references) => new(
+        group.Name, group.Vpc, [.. group.Ingress.Select(r => Document(r, isEgress: false, references.WhyStale(group.Vpc, r.Peer)))],
+        group.Egress == null ? null : [.. group.Egress.Select(r => Document(r, isEgress: true, references.WhyStale(group.Vpc, r.Peer)))],
         group.LiveConnections, [.. enis[group.Name]]);
 
-    private static RuleDocument Document(RuleConfig rule, bool isEgress)
+    private static RuleDocument Document(RuleConfig rule, bool isEgress, string? stale)
     {
         string peer = ConfigText.Peer(rule.Peer);
         string? ports = rule.Ports.Count == 0 ? null : ConfigText.Ports(rule.Ports);
         return new RuleDocument(
-            ConfigText.Protocol(rule.Protocol), ports, rule.IcmpType, rule.IcmpCode, isEgress ? null : peer, isEgress ? peer : null, rule.Remark);
+            ConfigText.Protocol(rule.Protocol), ports, rule.IcmpType, rule.IcmpCode, isEgress ? null : peer, isEgress ? peer : null, rule.Peer.Peering,
+            rule.Remark, stale);
     }
 
     private static IEnumerable<RouteTableDocument> TablesOf(SwitchConfig config)
     {
+        HashSet<string> active = [.. config.Peerings.Where(p => p.Accepted).Select(p => p.Name)];
+        string? NoteOn(string target) => PeeringConfig.NameOf(target) is string peering && !active.Contains(peering) ? "peering not active" : null;
         foreach (VpcConfig vpc in config.Vpcs)
         {
             RouteDocument[] local = [.. vpc.Cidrs.Select(c => new RouteDocument(c.ToString(), "local", null))];
@@ -56,7 +60,7 @@ internal static class PolicyEndpoints
             foreach (RouteTableConfig table in vpc.RouteTables)
             {
                 IEnumerable<RouteDocument> routes = table.Routes.SelectMany(r => config.DestinationsOf(r)
-                    .Select(d => new RouteDocument(d.ToString(), ConfigText.Target(r), r.PrefixList)));
+                    .Select(d => new RouteDocument(d.ToString(), ConfigText.Target(r), r.PrefixList, NoteOn(r.Target))));
                 yield return new RouteTableDocument(
                     table.Name, vpc.Name, table.Main,
                     [.. vpc.Subnets.Where(s => (s.RouteTable ?? main) == table.Name).Select(s => s.Name)], [.. local, .. routes]);

@@ -10,7 +10,7 @@ internal static class CheckCommand
     {
         Argument<string> config = CommandLine.ConfigArgument();
         Option<bool> json = CommandLine.JsonOption();
-        var command = new Command("check", "Validate a configuration; every error with its place and the mend.\n\nExample: vswitch check lab.yaml") { config, json };
+        var command = new Command("check", "Validate a configuration; every error with its place and the mend; warnings for what does nothing.\n\nExample: vswitch check lab.yaml") { config, json };
         command.SetAction(parsed => Run(parsed.GetValue(config)!, parsed.GetValue(json)));
         return command;
     }
@@ -24,6 +24,7 @@ internal static class CheckCommand
             {
                 Valid = result.Config != null,
                 Errors = result.Errors.Select(e => new { e.File, e.Position.Line, e.Position.Column, e.Message }),
+                Warnings = result.Warnings.Select(e => new { e.File, e.Position.Line, e.Position.Column, e.Message }),
             });
         }
         else
@@ -31,6 +32,11 @@ internal static class CheckCommand
             foreach (ConfigError error in result.Errors)
             {
                 Console.Error.WriteLine(error);
+            }
+
+            foreach (ConfigError warning in result.Warnings)
+            {
+                Console.Error.WriteLine($"{warning.File}:{warning.Position.Line}:{warning.Position.Column}: warning: {warning.Message}");
             }
         }
 

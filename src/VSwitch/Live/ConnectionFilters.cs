@@ -36,7 +36,11 @@ internal static class ConnectionFilters
         if (words.Vpc is string vpc)
         {
             int number = VpcOf(vpc, snapshot);
-            conditions.Add(new ConnectionCondition(ConnectionTest.Vpc, number) { Ports = ConnectionFilter.PortsOf(snapshot, number) });
+            conditions.Add(new ConnectionCondition(ConnectionTest.Vpc, number)
+            {
+                Ports = ConnectionFilter.PortsOf(snapshot, number),
+                Peerings = [.. snapshot.Peerings.Where(p => p.OtherOf(number) != 0).Select(p => p.Space)],
+            });
         }
 
         conditions.AddRange(words.Enis.Select(eni => new ConnectionCondition(ConnectionTest.Port, PortOf("ENI", eni, snapshot))));

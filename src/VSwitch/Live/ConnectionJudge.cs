@@ -51,7 +51,8 @@ internal sealed class ConnectionJudge : IDisposable
         _steps.Clear();
         Send(_explaining, record, isReply);
         TraceStep? decisive = _steps.FindLast(step => step.Stage is PipelineStage.Connection or PipelineStage.SecurityGroupEgress
-            or PipelineStage.SecurityGroupIngress or PipelineStage.NetworkAcl);
+            or PipelineStage.SecurityGroupIngress or PipelineStage.NetworkAcl ||
+            (step.Stage == PipelineStage.Route && step.Text.StartsWith("peering ", StringComparison.Ordinal)));
         TraceStep? over = _steps.Find(step => step.Stage == PipelineStage.Connection && step.Text.Contains("is over", StringComparison.Ordinal));
         return (over ?? decisive ?? _steps.LastOrDefault())?.Text ?? GoneWords;
     }

@@ -51,6 +51,7 @@ internal sealed class ConnectionNames
         return new LiveConnection
         {
             Vpc = VpcName(record, seenIn),
+            Peering = PeeringOf(record)?.Name,
             Protocol = ProtocolName(record.Protocol),
             State = record.Entry.State.Name(),
             Source = ends.Source.ToString(),
@@ -78,9 +79,11 @@ internal sealed class ConnectionNames
 
     private unsafe string VpcName(in ConnectionRecord record, uint seenIn)
     {
-        int vpc = record.Space != 0 ? record.Space : record.OpenerPort < _snapshot.PortCount ? _snapshot.Enis[record.OpenerPort].Vpc : 0;
+        int vpc = record.Space != 0 && PeeringOf(record) == null ? record.Space : record.OpenerPort < _snapshot.PortCount ? _snapshot.Enis[record.OpenerPort].Vpc : 0;
         return vpc > 0 && vpc < _snapshot.Vpcs.Length && _snapshot.Vpcs[vpc].Since <= seenIn ? _snapshot.Vpcs[vpc].Name : Removed;
     }
+
+    private Peering? PeeringOf(in ConnectionRecord record) => record.Space < _snapshot.Vpcs.Length ? _snapshot.Vpcs[record.Space].Peering : null;
 
     /// <summary>A port whose number another ENI has by now is not that one.</summary>
     private string PortName(int port, uint seenIn) =>

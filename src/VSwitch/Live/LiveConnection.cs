@@ -3,8 +3,11 @@ namespace VSwitch.Live;
 /// <summary>A live connection in words, as the API shows it.</summary>
 internal sealed record LiveConnection
 {
-    /// <summary>The VPC it runs in; between two EIPs the opener's.</summary>
+    /// <summary>The VPC it runs in; between two EIPs, and across a peering, the opener's.</summary>
     public required string Vpc { get; init; }
+
+    /// <summary>The peering that it crosses.</summary>
+    public string? Peering { get; init; }
 
     /// <summary>tcp, udp, icmp, icmpv6, sctp, or the protocol's number.</summary>
     public required string Protocol { get; init; }

@@ -89,14 +89,20 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
                 new("ingress", s => Rules(s.Now.List("ingress").Count()), IsNumber: true),
                 new("egress", s => s.Now.At("egress") == null ? "all" : Rules(s.Now.List("egress").Count()), IsNumber: true),
+                new("stale", s => StaleRules(s.Now) is > 0 and int stale ? Rules(stale) : "", IsNumber: true),
                 Column.Of("enis", "enis"),
             ], HasNames: true),
         new("routes", "The route tables in force.", "/v1/routes", "routeTables",
             [
                 Column.Of("table", "name"), Column.Of("vpc", "vpc"), Column.Of("subnets", "subnets"),
-                new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => $"{r.Text("destination")} {r.Text("target")}"))),
+                new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => $"{r.Text("destination")} {r.Text("target")}{(r.At("note") == null ? "" : $" ({r.Text("note")})")}"))),
             ]),
         new("wires", "Wires with faults: what they are told to do, what they did.", "/v1/wires", "wires", WireColumns.All(), HasNames: true),
+        new("peerings", "The peerings of VPCs: who asked, whether it is accepted, which routes lead into it.", "/v1/peerings", "peerings",
+            [
+                Column.Of("peering", "name"), Column.Of("requester", "requester"), Column.Of("accepter", "accepter"), Column.Of("status", "status"),
+                new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => $"{r.Text("vpc")}/{r.Text("table")} {r.Text("destination")}"))),
+            ], HasNames: true),
         new("config", "The configuration in force, as a document that run and apply take.", "/v1/config", null, []),
         new("changes", "The changes made, newest first.", "/v1/changes", "changes",
             [
@@ -127,6 +133,9 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         string dscp = eni.Text("dscp") is "keep" or "" ? "" : $"dscp {eni.Text("dscp")}";
         return string.Join(", ", new[] { Way("out", "egress", "egressPackets"), Way("in", "ingress", "ingressPackets"), dscp }.Where(t => t.Length > 0));
     }
+
+    private static int StaleRules(JsonElement group) =>
+        group.List("ingress").Concat(group.List("egress")).Count(rule => rule.At("stale") != null);
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
 

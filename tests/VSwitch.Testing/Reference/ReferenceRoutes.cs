@@ -10,6 +10,9 @@ namespace VSwitch.Testing.Reference;
 /// <param name="IsHairpin">True when it reaches the ENI by its EIP.</param>
 internal sealed record ReferenceRoute(DropReason Reason, EniConfig? Receiver, bool IsHairpin)
 {
+    /// <summary>The peering that it goes through; null for none.</summary>
+    public string? Peering { get; init; }
+
     /// <summary>Step 3 of a miss, for a routed packet of an ENI.</summary>
     public static ReferenceRoute Find(ReferenceTopology topology, EniConfig eni, IpAddress source, IpAddress destination)
     {
@@ -20,12 +23,29 @@ internal sealed record ReferenceRoute(DropReason Reason, EniConfig? Receiver, bo
             return holder is null ? Drop(DropReason.NoRoute) : new ReferenceRoute(DropReason.None, holder, false);
         }
 
-        if (topology.Config.Vpcs.Any(other => ReferenceTopology.IsInside(other, destination)))
+        string? target = topology.RouteTarget(eni, destination);
+        if (ReferencePeerings.NameOf(target) is { } name)
         {
-            return Drop(DropReason.VpcIsolation);
+            PeeringConfig? peering = topology.Config.Peerings.FirstOrDefault(p => p.Name == name);
+            if (peering is not { Accepted: true })
+            {
+                return Drop(DropReason.NoRoute);
+            }
+
+            VpcConfig other = ReferencePeerings.Other(topology, peering, vpc);
+            if (ReferenceTopology.IsInside(other, destination))
+            {
+                return !ReferenceTopology.IsInside(vpc, source) ? Drop(DropReason.VpcIsolation)
+                    : topology.Holder(other, destination) is { } far
+                        ? new ReferenceRoute(DropReason.None, far, false) { Peering = name } : Drop(DropReason.NoRoute);
+            }
         }
 
-        string? target = topology.RouteTarget(eni, destination);
+        if (topology.Config.Vpcs.Any(other => ReferenceTopology.IsInside(other, destination)))
+        {
+            return Drop(ReferencePeerings.IsBehind(topology, vpc, destination) ? DropReason.NoRoute : DropReason.VpcIsolation);
+        }
+
         if (target?.StartsWith("eni:", StringComparison.Ordinal) == true)
         {
             EniConfig? hop = topology.Eni(target["eni:".Length..]);
@@ -91,7 +111,8 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
         if (IsEndGone(connection.OpenerPort, connection.HeldOpenerAddress) ||
             IsEndGone(connection.ReceiverPort, connection.HeldReceiverAddress) ||
             (isOriginal && port != connection.OpenerPort) ||
-            IsCut(connection.EgressGroup) || IsCut(connection.IngressGroup))
+            IsCut(connection.EgressGroup) || IsCut(connection.IngressGroup) ||
+            history.PeeringSince(ReferencePeerings.NameOf(connection.Tuple.Space)) > connection.Generation)
         {
             return IsOver;
         }
@@ -171,6 +192,11 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
             return Refused(route.Reason);
         }
 
+        if (ReferencePeerings.NameOf(connection.Tuple.Space) != route.Peering)
+        {
+            return Refused(DropReason.NoRoute);
+        }
+
         BoundEip? own = isHairpin || (route.Receiver is null && !destination.IsV6)
             ? topology.EipOf(opener, connection.OpenerAddress)
             : null;
@@ -216,10 +242,13 @@ internal sealed class ReferenceHistory
 {
     private readonly Dictionary<string, int> _enis = [];
     private readonly Dictionary<string, int> _rules = [];
+    private readonly Dictionary<string, int> _peerings = [];
 
     public int EniSince(string eni) => _enis.GetValueOrDefault(eni);
 
     public int RulesSince(string group) => _rules.GetValueOrDefault(group);
+
+    public int PeeringSince(string? peering) => peering is null ? 0 : _peerings.GetValueOrDefault(peering);
 
     /// <summary>Takes a change of the configuration in.</summary>
     public void Change(SwitchConfig from, SwitchConfig to, int generation)
@@ -227,6 +256,11 @@ internal sealed class ReferenceHistory
         foreach (EniConfig eni in to.Enis.Where(eni => from.Enis.All(old => (old.Name, old.Instance, old.Detached) != (eni.Name, eni.Instance, eni.Detached))))
         {
             _enis[eni.Name] = generation;
+        }
+
+        foreach (string peering in ReferencePeerings.Known(to).Except(ReferencePeerings.Known(from)))
+        {
+            _peerings[peering] = generation;
         }
 
         foreach (SecurityGroupConfig group in to.SecurityGroups)

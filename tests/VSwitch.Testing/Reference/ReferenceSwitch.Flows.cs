@@ -118,6 +118,11 @@ public sealed partial class ReferenceSwitch
     private ReferenceOutcome? PrepareHit(ReferencePacket packet, ReferenceWay way, ReferenceConnection connection, bool isOriginal,
         PolicyQuestion? errorQuestion)
     {
+        if (!isOriginal && ReferencePeerings.IsReplyUnrouted(_topology, connection.Tuple.Space, way.From, connection.OpenerAddress))
+        {
+            return ReferenceOutcome.Drop(DropReason.NoRoute);
+        }
+
         EniConfig? receiver = ReceiverOf(connection, isOriginal);
         PolicyQuestion question = errorQuestion ?? connection.QuestionOf(isOriginal);
         bool isAllowed = ReferenceAcls.Allow(_topology, way.From, packet.Destination, receiver, way.Source, question);
@@ -359,7 +364,12 @@ public sealed partial class ReferenceSwitch
 
     /// <summary>True when either end admits connections in mid-stream.</summary>
     private bool IsLoose(ReferenceWay way, ReferencePacket packet) =>
-        way.From?.TcpLoose == true || RouteOf(packet, way).Receiver?.TcpLoose == true;
+        way.From?.TcpLoose == true || RouteOf(packet, way).Receiver?.TcpLoose == true || PeeredHolder(packet, way)?.TcpLoose == true;
+
+    /// <summary>Who holds the destination at the other end of the peering of the packet's space, whether a route leads there or not.</summary>
+    private EniConfig? PeeredHolder(ReferencePacket packet, ReferenceWay way) =>
+        way.From is not null && ReferencePeerings.OfSpace(_topology, way.Space) is { } peering
+            ? _topology.Holder(ReferencePeerings.Other(_topology, peering, _topology.VpcOf(way.From)), packet.Destination) : null;
 
     private IpAddress? EipInVpc(EniConfig eni, IpAddress privateAddress)
     {

@@ -8,7 +8,7 @@ namespace VSwitch.Testing.Reference;
 /// <param name="From">The sending ENI; null when it came by the public port.</param>
 /// <param name="SwitchedTo">The peer when it is switched by MAC; null when it is routed.</param>
 /// <param name="InboundTo">From outside: the ENI it is for.</param>
-/// <param name="Space">Space of the tuple: a VPC's name, or empty for a hairpin.</param>
+/// <param name="Space">Space of the tuple: a VPC's name, that of a peering, or empty for a hairpin.</param>
 /// <param name="Source">Source in that space.</param>
 /// <param name="Destination">Destination in that space.</param>
 internal sealed record ReferenceWay(
@@ -58,7 +58,8 @@ internal sealed record ReferenceSteering(ReferenceWay? Way, DropReason Reason, b
         BoundEip? own = topology.EipOf(eni, packet.Source);
         return topology.IsEip(packet.Destination) && own is not null
             ? Go(new ReferenceWay(eni, null, null, "", own.Eip.Address, packet.Destination))
-            : Go(new ReferenceWay(eni, null, null, vpc.Name, packet.Source, packet.Destination));
+            : Go(new ReferenceWay(
+                eni, null, null, ReferencePeerings.SpaceToward(topology, eni, packet.Destination), packet.Source, packet.Destination));
     }
 
     private static ReferenceSteering FromOutside(ReferenceTopology topology, ReferencePacket packet)
@@ -86,7 +87,8 @@ internal sealed record ReferenceSteering(ReferenceWay? Way, DropReason Reason, b
 
     /// <summary>True for an inside address that comes from outside.</summary>
     public static bool IsForged(ReferenceTopology topology, EniConfig to, IpAddress source) =>
-        ReferenceTopology.IsInside(topology.VpcOf(to), source) || topology.IsEip(source) || topology.IsOwnOutside(source);
+        ReferenceTopology.IsInside(topology.VpcOf(to), source) || ReferencePeerings.IsBehind(topology, topology.VpcOf(to), source) ||
+        topology.IsEip(source) || topology.IsOwnOutside(source);
 
     private static ReferenceSteering Go(ReferenceWay way) => new(way, DropReason.None, false);
 }

@@ -112,7 +112,7 @@ internal sealed class TrafficPlan
         EniConfig b = AnyEni();
         IpAddress from = Pick(a.PrivateIps);
         IpAddress to = Pick(b.PrivateIps);
-        if (from.IsV6 != to.IsV6 || VpcOf(a).Name != VpcOf(b).Name || (from == to && _random.Next(10) != 0))
+        if (from.IsV6 != to.IsV6 || !MayTalk(VpcOf(a).Name, VpcOf(b).Name) || (from == to && _random.Next(10) != 0))
         {
             return null;
         }
@@ -122,6 +122,9 @@ internal sealed class TrafficPlan
             new TrafficEnd(a.Name, new FrameAddresses(a.Mac, isSwitched ? b.Mac : GatewayMac, from, to)),
             new TrafficEnd(b.Name, new FrameAddresses(b.Mac, isSwitched ? a.Mac : GatewayMac, to, from)));
     }
+
+    /// <summary>In one VPC, or in two with a peering, accepted or not.</summary>
+    private bool MayTalk(string a, string b) => a == b || Config.Peerings.Any(p => p.Joins(a, b));
 
     private (TrafficEnd A, TrafficEnd B)? Public()
     {

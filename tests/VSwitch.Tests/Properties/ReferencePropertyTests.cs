@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 namespace VSwitch.Tests.Properties;
 
 /// <summary>The switch does frame by frame what the slow reference switch says: how it ends, why, what is sent, byte by byte and in
-/// order; for any number of workers and while the policy changes. All together a million frames.</summary>
+/// order; for any number of workers and while the policy changes. Over a million frames.</summary>
 public class ReferencePropertyTests(ITestOutputHelper output)
 {
     private const long StartNs = 1_700_000_000_000_000_000;
@@ -24,6 +24,8 @@ public class ReferencePropertyTests(ITestOutputHelper output)
     [InlineData("guarded", 3, 100_000)]
     [InlineData("limited", 1, 100_000)]
     [InlineData("limited", 4, 50_000)]
+    [InlineData("joined", 1, 100_000)]
+    [InlineData("joined", 3, 50_000)]
     public void Switch_and_reference_agree_on_random_traffic(string topology, int workers, int frames)
     {
         SwitchConfig config = Topology(topology);
@@ -35,6 +37,12 @@ public class ReferencePropertyTests(ITestOutputHelper output)
     [InlineData(2)]
     public void Switch_and_reference_agree_while_the_policy_changes(int workers) =>
         Compare($"changes {workers}", TestTopologies.Changes(), workers, 50_000);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Switch_and_reference_agree_while_peerings_come_and_go(int workers) =>
+        Compare($"joined changes {workers}", TestTopologies.JoinedChanges(), workers, 50_000);
 
     private void Compare(string name, IReadOnlyList<SwitchConfig> configs, int workers, int frames)
     {
@@ -86,6 +94,7 @@ public class ReferencePropertyTests(ITestOutputHelper output)
         "rich" => TestTopologies.Rich(),
         "guarded" => TestTopologies.Guarded(),
         "limited" => TestTopologies.Limited(),
+        "joined" => TestTopologies.Joined(),
         _ => TestTopologies.Tight(),
     };
 }
