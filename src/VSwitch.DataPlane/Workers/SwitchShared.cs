@@ -32,7 +32,7 @@ public sealed class SwitchShared : IDisposable
         Secret = secret;
         Nat = new NatTable((bucketCapacity / 2) + 1, budget.Capacity);
         ApplyRates(snapshot);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
     }
 
     /// <summary>What <see cref="Fork"/> makes: no rates, so that whoever asks what would become of a packet is never told that some
@@ -47,7 +47,7 @@ public sealed class SwitchShared : IDisposable
         Buckets = new TokenBuckets(snapshot.MeterEnd);
         Secret = secret;
         Nat = new NatTable(Math.Max(poolCapacity, (snapshot.MeterEnd / 2) + 1), budget.Capacity);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -92,7 +92,7 @@ public sealed class SwitchShared : IDisposable
     public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
     {
         ApplyRates(snapshot);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
         Volatile.Write(ref _devices, devices);
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
