@@ -85,9 +85,10 @@ public sealed unsafe class NatTable : IDisposable
 
     /// <summary>Makes the pools that a snapshot needs; before workers see it. Pools stay: connections of older snapshots may hold ports.
     /// Control thread only.</summary>
-    public void Use(ForwardingSnapshot snapshot)
+    /// <param name="gateways">The snapshot's gateways.</param>
+    public void Use(ReadOnlySpan<NatGateway> gateways)
     {
-        foreach (NatGateway gateway in snapshot.NatGateways)
+        foreach (NatGateway gateway in gateways)
         {
             foreach (int number in gateway.Pools)
             {

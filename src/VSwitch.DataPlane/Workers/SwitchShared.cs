@@ -38,7 +38,7 @@ public sealed class SwitchShared : IDisposable
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
         ApplyRates(snapshot);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
         MakeRoomFor(snapshot);
         RefreshProbes(before: null, snapshot);
     }
@@ -56,7 +56,7 @@ public sealed class SwitchShared : IDisposable
         Secret = secret;
         Scrubber = new Scrubber((snapshot.MeterEnd + 1) / 2, secret);
         Nat = new NatTable(Math.Max(poolCapacity, (snapshot.MeterEnd / 2) + 1), budget.Capacity);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
     }
@@ -118,7 +118,7 @@ public sealed class SwitchShared : IDisposable
     public void Publish(ForwardingSnapshot snapshot, IPacketDevice?[] devices)
     {
         ApplyRates(snapshot);
-        Nat.Use(snapshot);
+        Nat.Use(snapshot.NatGateways);
         MakeRoomFor(snapshot);
         ForwardingSnapshot before = Snapshot;
         Volatile.Write(ref _devices, devices);

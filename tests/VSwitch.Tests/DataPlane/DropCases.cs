@@ -82,6 +82,13 @@ internal static class DropCases
             Drop("web", PacketBuilder.Eth(MacOf("web"), Gateway)
             .IPv4(Ip("10.0.1.10"), Ip("10.0.2.11"), ip => ip with { DontFragment = true }).Udp(1,
                 2).Payload(1472).Build())),
+        Case("nat-unsolicited", "to a NAT gateway's EIP, and nobody behind it asked", TestTopologies.Nat,
+            Drop("internet", Frames.Udp(Outside("203.0.113.5", "198.51.100.50"), 1, 2))),
+        Case("nat-connections-exhausted", "the second connection of a gateway of one", NatOfOne,
+            Pass("a", Frames.Udp(Nat.NatBench.From("a"), 1, 2), 0), Drop("a", Frames.Udp(Nat.NatBench.From("a"), 2, 2))),
+        Case("nat-ports-exhausted", "one connection more than there are ports from 1024 on", TestTopologies.Nat,
+            [.. Enumerable.Range(1024, 64_512).Select(port => Pass("a", Frames.Udp(Nat.NatBench.From("a"), (ushort)port, 2), 0)),
+                Drop("b", Frames.Udp(Nat.NatBench.From("b"), 2000, 2))]),
         Case("eip-bandwidth", "the fourth packet of 40 000 bytes at a megabit a second", Megabit,
             Pass("internet", Big(1), 0), Pass("internet", Big(2), 0),
             Pass("internet", Big(3), 0), Drop("internet", Big(4))),
@@ -115,6 +122,12 @@ internal static class DropCases
         Rich with { Enis = [.. Rich.Enis.Select(e => e.Name == "app" ? e with { Mtu = 65535 } : e)] };
 
     private static byte[] Big(ushort port) => Frames.Udp(Outside("203.0.113.5", "198.51.100.11"), port, 2, 40_000);
+
+    private static SwitchConfig NatOfOne()
+    {
+        SwitchConfig nat = TestTopologies.Nat();
+        return nat with { NatGateways = [nat.NatGateways[0] with { ConnectionCapacity = 1 }] };
+    }
 
     /// <summary>Two subnets; the second lets in by number: telnet denied, the rest allowed.</summary>
     private static SwitchConfig Acl()
