@@ -83,6 +83,7 @@ public sealed unsafe class SnapshotCompiler
             Timeouts = CompileTimeouts(_config.Switch.Timeouts),
             BucketRates = CompileRates(),
             Probes = probes,
+            ProbeNames = ProbeCompiler.NamesOf(_config, _numbers, probes.Length),
             ArpProbes = ProbeCompiler.ArpMapOf(probes),
         };
         FillPorts(snapshot, sets);
@@ -276,19 +277,25 @@ public sealed unsafe class SnapshotCompiler
         (long outbound, long inbound) = RatesOf(config);
         eip->IsOutCapped = outbound > 0;
         eip->IsInCapped = inbound > 0;
+        (eip->PlacedIn, eip->HasMoved) = _numbers.NotePlace(config.Name, PlaceOf(config, enis));
+        eip->Drift = config.Drift;
         if (config.Eni == null)
         {
             return;
         }
 
         EniConfig eni = enis[config.Eni];
-        IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
+        IpAddress address = new EipPlaceConfig(config.Eni, config.PrivateIp).On(enis).Address;
         int port = _numbers.PortOf(eni.Name);
         eip->Private = Raw.Ip4(address);
         eip->Port = (ushort)port;
         eip->Vpc = snapshot.Enis[port].Vpc;
         snapshot.Enis[port].Eip[snapshot.SlotOf(port, eip->Private)] = number;
     }
+
+    /// <summary>Where an EIP is, as text that is the same as long as it stays there; null when it is nowhere.</summary>
+    private static string? PlaceOf(ElasticIpConfig eip, Dictionary<string, EniConfig> enis) =>
+        eip.Eni != null ? new EipPlaceConfig(eip.Eni, eip.PrivateIp).On(enis).ToString() : eip.Holder;
 
     private IEnumerable<(int Vpc, IpAddress Address, int Port)> Addresses(bool isV6) => _config.Enis.SelectMany(eni =>
         eni.PrivateIps.Where(ip => ip.IsV6 == isV6)

@@ -32,6 +32,7 @@ public sealed class SwitchShared : IDisposable
         Secret = secret;
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
+        Announcements = new Announcements(Alarm);
         ApplyRates(snapshot);
         RefreshProbes(before: null, snapshot);
     }
@@ -48,6 +49,7 @@ public sealed class SwitchShared : IDisposable
         Secret = secret;
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
+        Announcements = new Announcements(Alarm);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -84,6 +86,9 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Health checks.</summary>
     public ProbeTable Probes { get; }
 
+    /// <summary>EIPs that the internet side is told of.</summary>
+    public Announcements Announcements { get; }
+
     /// <summary>When something of these is due.</summary>
     public Alarm Alarm { get; } = new();
 
@@ -100,6 +105,7 @@ public sealed class SwitchShared : IDisposable
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
         RefreshProbes(before, snapshot);
+        Announcements.Refresh();
     }
 
     /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,

@@ -80,6 +80,7 @@ internal static class RunCommand
         using var host = new SwitchHost(starting.Config, settings.Workers, ownsProcess: true, say: logs.CreateLogger("VSwitch.FlowLogs").FlowLogSays);
         var control = new SwitchControl(host, new ChangeLedger(starting.Config, store, settings.Config == null ? null : $"from {settings.Config}"));
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
+        using var drift = new DriftService(control, logs.CreateLogger(ElasticIpMessages.Category));
         SayWhatRuns(log, control, listener);
         WatchMirrors(log, host);
         if (starting.Note != null)
@@ -90,6 +91,7 @@ internal static class RunCommand
         log.Running(host.WorkerCount);
         Wait(control, settings.Config, log, stop, reload);
         server?.Stop();
+        drift.Dispose();
         host.Dispose();
         if (settings.Json)
         {
