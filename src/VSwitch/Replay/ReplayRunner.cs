@@ -29,6 +29,7 @@ internal sealed class ReplayRunner : IDisposable
     private readonly ReplayClock _clock = new();
     private readonly ReplayDrops _drops;
     private readonly IPacketDevice?[] _ports;
+    private readonly ReplayWires _wires;
     private readonly int[] _inputPorts;
     private readonly bool[] _hasEthernet;
     private readonly int[] _otherLinkTypes;
@@ -52,6 +53,7 @@ internal sealed class ReplayRunner : IDisposable
             ? new ReplayPort(name, new PcapWriter(Path.Combine(options.OutputFolder, FileName(name) + ".pcap")), _clock) : null)];
         _shared = new SwitchShared(
             _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), _snapshot.MeterEnd, FixedSecret);
+        _wires = new ReplayWires(config, _ports, _snapshot.PortNames, _clock);
         _shared.Publish(_snapshot, _ports);
         var sizes = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 64, PortCapacity = _snapshot.PortCount };
         _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey);
@@ -81,6 +83,11 @@ internal sealed class ReplayRunner : IDisposable
             summary.Errors.AddRange(RefusedInputs());
         }
 
+        for (long dueNs = _wires.NextDueNs; dueNs != long.MaxValue; dueNs = _wires.NextDueNs)
+        {
+            MoveClock(dueNs);
+        }
+
         _workers.DropHeld();
         Sum(summary);
         return summary;
@@ -106,7 +113,23 @@ internal sealed class ReplayRunner : IDisposable
         {
             Refuse(port, bytes, DropReason.UnsupportedLinkType);
         }
-        else if (!_workers.InjectAndSettle(bytes, port, _clock.NowNs))
+        else if (!_wires.Has(port))
+        {
+            Inject(port, bytes);
+        }
+        else if (_wires.TryPutIn(port, bytes))
+        {
+            _wires.Deliver(Inject);
+        }
+        else
+        {
+            Refuse(port, bytes, DropReason.WireLoss);
+        }
+    }
+
+    private void Inject(int port, ReadOnlySpan<byte> bytes)
+    {
+        if (!_workers.InjectAndSettle(bytes, port, _clock.NowNs))
         {
             Refuse(port, bytes, DropReason.BufferExhausted);
         }
@@ -180,7 +203,7 @@ internal sealed class ReplayRunner : IDisposable
         {
             long dueMs = _workers.DueMs;
             long dueNs = dueMs >= restNs / 1_000_000 ? long.MaxValue : dueMs * 1_000_000;
-            long nextNs = Math.Min(_workers.HeldDeadlineNs, dueNs);
+            long nextNs = Math.Min(Math.Min(_workers.HeldDeadlineNs, _wires.NextDueNs), dueNs);
             if (nextNs > timestampNs)
             {
                 return;
@@ -189,6 +212,7 @@ internal sealed class ReplayRunner : IDisposable
             _clock.NowNs = Math.Max(_clock.NowNs, nextNs);
             _workers.SettleDue(_clock.NowNs);
             _workers.SettleHeld(_clock.NowNs);
+            _wires.Deliver(Inject);
         }
     }
 
@@ -232,6 +256,7 @@ internal sealed class ReplayRunner : IDisposable
             }
         }
 
+        summary.Wires = _wires.Summary(_snapshot.PortNames);
         summary.Flows = new FlowSummary(
             _workers.Workers.Sum(w => w.Counters.FlowsCreated), _workers.Workers.Sum(w => w.Counters.FlowsRemoved),
             _workers.Workers.Sum(w => w.Counters.FlowsEvicted),
