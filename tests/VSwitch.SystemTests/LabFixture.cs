@@ -58,6 +58,14 @@ public sealed class LabFixture : IDisposable
             RedirectStandardError = true,
         })!;
 
+    /// <summary>As <see cref="Start"/>, and the test writes what the program reads.</summary>
+    public Process StartWithInput(string instance, params string[] command) => Process.Start(
+        new ProcessStartInfo("ip", ["netns", "exec", _plan.Names.GetValueOrDefault(instance, Prefix + instance), .. command])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+
     /// <summary>Waits until something listens on a TCP port in the namespace.</summary>
     public void WaitForListener(string instance, int port)
     {

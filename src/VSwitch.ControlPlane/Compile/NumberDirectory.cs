@@ -24,6 +24,7 @@ public sealed class NumberDirectory
     private readonly NumberSpace _probes;
     private readonly Dictionary<string, (object Rules, uint ChangedIn)> _rules;
     private readonly Dictionary<string, (string Attachment, uint ChangedIn)> _attachments;
+    private readonly Dictionary<string, EipTrail> _trails;
 
     /// <summary>Makes an empty one.</summary>
     public NumberDirectory()
@@ -38,6 +39,7 @@ public sealed class NumberDirectory
         CompiledRules = new CompiledRulesCache();
         _rules = new Dictionary<string, (object, uint)>(StringComparer.Ordinal);
         _attachments = new Dictionary<string, (string, uint)>(StringComparer.Ordinal);
+        _trails = new Dictionary<string, EipTrail>(StringComparer.Ordinal);
     }
 
     private NumberDirectory(NumberDirectory other)
@@ -51,6 +53,7 @@ public sealed class NumberDirectory
         _probes = new NumberSpace(other._probes);
         _rules = new Dictionary<string, (object, uint)>(other._rules, StringComparer.Ordinal);
         _attachments = new Dictionary<string, (string, uint)>(other._attachments, StringComparer.Ordinal);
+        _trails = new Dictionary<string, EipTrail>(other._trails, StringComparer.Ordinal);
         CompiledRules = other.CompiledRules;
         Version = other.Version;
     }
@@ -160,6 +163,21 @@ public sealed class NumberDirectory
         return changedIn;
     }
 
+    /// <summary>Notes where an EIP is now.</summary>
+    /// <param name="eip">The EIP; it has a number.</param>
+    /// <param name="place">Whatever is equal as long as it stays there; null = nowhere.</param>
+    /// <returns>Version of the snapshot in which it came there, 0 for nowhere; and whether it was elsewhere before, since the EIP
+    /// appeared.</returns>
+    public (uint PlacedIn, bool HasMoved) NotePlace(string eip, string? place)
+    {
+        EipTrail trail = EipSince(eip) == Version ? default : _trails.GetValueOrDefault(eip);
+        bool isNews = place != null && (place != trail.Place || trail.PlacedIn == 0);
+        _trails[eip] = new EipTrail(
+            place ?? trail.Place, place == null ? 0 : isNews ? Version : trail.PlacedIn,
+            trail.HasMoved || (place != null && trail.Place != null && place != trail.Place));
+        return (_trails[eip].PlacedIn, _trails[eip].HasMoved);
+    }
+
     /// <summary>What was compiled of the groups last.</summary>
     internal CompiledRulesCache CompiledRules { get; }
 
@@ -193,6 +211,7 @@ public sealed class NumberDirectory
     {
         int number = _eips.Known(eip);
         _eips.Release(eip);
+        _trails.Remove(eip);
         return number;
     }
 
@@ -217,6 +236,9 @@ public sealed class NumberDirectory
     private static string VpcKey(string vpc) => "vpc " + vpc;
 
     private static string PeeringKey(string peering) => "peering " + peering;
+
+    /// <summary>Where an EIP is or was last, since when it is there, and whether it was elsewhere.</summary>
+    private readonly record struct EipTrail(string? Place, uint PlacedIn, bool HasMoved);
 
     /// <summary>Who has a number, since which snapshot, and which snapshot had it last.</summary>
     private readonly record struct Holder(int Number, uint Since, uint LastIn);

@@ -67,6 +67,19 @@ public static class ProbeCompiler
         return targets;
     }
 
+    /// <summary>The checks' names by number.</summary>
+    internal static string[] NamesOf(SwitchConfig config, NumberDirectory numbers, int count)
+    {
+        string[] names = new string[count];
+        Array.Fill(names, "");
+        foreach (WantedProbe probe in count == 0 ? [] : Wanted(config))
+        {
+            names[numbers.ProbeOf(probe.Name)] = probe.Name;
+        }
+
+        return names;
+    }
+
     /// <summary>Where an ARP answer finds the checks of its address; null when there are none.</summary>
     internal static NativeMap? ArpMapOf(ProbeTarget[] targets)
     {

@@ -102,6 +102,7 @@ public sealed unsafe partial class SnapshotCompiler
             PortRates = QosCompiler.PortRates(_config, _numbers),
             Protections = QosCompiler.Protections(_config),
             Probes = probes,
+            ProbeNames = ProbeCompiler.NamesOf(_config, _numbers, probes.Length),
             ArpProbes = ProbeCompiler.ArpMapOf(probes),
             Spreads = CompileSpreads(),
         };
@@ -351,19 +352,25 @@ public sealed unsafe partial class SnapshotCompiler
             eip->Vpc = _subnets[_subnetNumbers[balancer.Subnet]].Vpc;
         }
 
+        (eip->PlacedIn, eip->HasMoved) = _numbers.NotePlace(config.Name, PlaceOf(config, enis));
+        eip->Drift = config.Drift;
         if (config.Eni == null)
         {
             return;
         }
 
         EniConfig eni = enis[config.Eni];
-        IpAddress address = config.PrivateIp ?? eni.PrivateIps.First(ip => !ip.IsV6);
+        IpAddress address = new EipPlaceConfig(config.Eni, config.PrivateIp).On(enis).Address;
         int port = _numbers.PortOf(eni.Name);
         eip->Private = Raw.Ip4(address);
         eip->Port = (ushort)port;
         eip->Vpc = snapshot.Enis[port].Vpc;
         snapshot.Enis[port].Eip[snapshot.SlotOf(port, eip->Private)] = number;
     }
+
+    /// <summary>Where an EIP is, as text that is the same as long as it stays there; null when it is nowhere.</summary>
+    private static string? PlaceOf(ElasticIpConfig eip, Dictionary<string, EniConfig> enis) =>
+        eip.Eni != null ? new EipPlaceConfig(eip.Eni, eip.PrivateIp).On(enis).ToString() : eip.Holder;
 
     private IEnumerable<(int Vpc, IpAddress Address, int Port)> Addresses(bool isV6) => _config.Enis.SelectMany(eni =>
         eni.PrivateIps.Where(ip => ip.IsV6 == isV6)

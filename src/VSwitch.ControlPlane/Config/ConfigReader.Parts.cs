@@ -45,17 +45,25 @@ public static partial class ConfigReader
             return node is ListNode list ? [.. list.Items.Select(n => ReadRule(n, peer, errors))] : [ReadRule(node, peer, errors)];
         });
 
-    /// <summary>Reads what an elastic IP is associated with: <c>{ eni: NAME, privateIp: ADDRESS }</c>, the address being optional.</summary>
+    /// <summary>Reads what an elastic IP is to be associated with: <c>{ eni: NAME, privateIp: ADDRESS }</c>, the address being optional,
+    /// <c>{ natGateway: NAME }</c> or <c>{ loadBalancer: NAME }</c>.</summary>
     /// <param name="utf8">YAML or JSON.</param>
     /// <param name="isJson">True when it must be JSON.</param>
-    /// <param name="eip">The elastic IP; the result is it, associated.</param>
-    public static PartResult<ElasticIpConfig> ReadAssociation(ReadOnlySpan<byte> utf8, bool isJson, ElasticIpConfig eip) =>
+    public static PartResult<EipAssociation> ReadAssociation(ReadOnlySpan<byte> utf8, bool isJson) =>
         ReadPart(utf8, isJson, (node, errors) =>
         {
             var map = new ConfigMap(node, "an association", errors);
-            ElasticIpConfig associated = eip with { Eni = map.Required("eni"), PrivateIp = map.Address("privateIp") };
+            var association = new EipAssociation(map.Text("eni"), map.Address("privateIp"), map.Text("natGateway"), map.Text("loadBalancer"))
+            {
+                AllowReassociation = map.Flag("allowReassociation", otherwise: false),
+            };
             map.Finish();
-            return associated;
+            if (new[] { association.Eni, association.NatGateway, association.LoadBalancer }.Count(n => n != null) != 1)
+            {
+                errors.Add(map.Position, "an association names exactly one of 'eni', 'natGateway' and 'loadBalancer'");
+            }
+
+            return association;
         });
 
     private static PartResult<T> ReadPart<T>(ReadOnlySpan<byte> utf8, bool isJson, Func<ConfigNode, ConfigErrors, T> read)

@@ -17,6 +17,10 @@ public enum ChangeOrigin
 
     /// <summary><c>vswitch apply</c>.</summary>
     Apply,
+
+    /// <summary>The switch itself, since a health check failed or is well again.</summary>
+    [JsonStringEnumMemberName("health-check")]
+    HealthCheck,
 }
 
 /// <summary>One change that was made: a line of the journal, an element of <c>GET /v1/changes</c>.</summary>

@@ -153,6 +153,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         Opening<TAddress> opening = OpeningOf<TAddress, TFamily>(p, isRouted);
         FlowState state = StateOfFirst(p, IsLoose<TAddress, TFamily>(opening));
+        if (state == FlowState.Free && p->InPort == 0 && typeof(TAddress) == typeof(uint) && p->Protocol == ParseStage.Tcp)
+        {
+            state = StateAfterDrift(p);
+        }
+
         if (state == FlowState.Free)
         {
             if (_snapshot.Protections.Length != 0 && TryTakeProof(p))

@@ -29,9 +29,11 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         _shared.Alarm.Clear();
         bool isStale = AgeNeighbors(nowMs) | EndDrains(nowMs);
         SendProbes(nowMs);
+        SendAnnouncements(nowMs);
         _shared.Alarm.BringForward(_shared.Neighbors.NextDueMs);
         _shared.Alarm.BringForward(_shared.Probes.NextDueMs);
         _shared.Alarm.BringForward(_shared.Balancing?.NextDrainEndMs ?? long.MaxValue);
+        _shared.Alarm.BringForward(_shared.Announcements.NextDueMs);
         return isStale;
     }
 
@@ -192,8 +194,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
     {
         if (_tracer.IsEnabled)
         {
-            _tracer.Note(PipelineStage.Local, isAwaited ? $"it answers health check {number}"
-                : $"it belongs to health check {number}, but answers no question that waits");
+            _tracer.Note(PipelineStage.Local, isAwaited ? $"it answers health check {_snapshot.ProbeNames[number]}"
+                : $"it belongs to health check {_snapshot.ProbeNames[number]}, but answers no question that waits");
         }
     }
 }

@@ -156,6 +156,15 @@ public struct Eip
     /// <summary>Version of the snapshot in which the EIP appeared; what its number counted before was another one's.</summary>
     public uint Since;
 
+    /// <summary>Version of the snapshot in which it came to where it is; 0 while it is nowhere.</summary>
+    public uint PlacedIn;
+
+    /// <summary>True when it was elsewhere before, so that outside there may be connections to its former holder.</summary>
+    public bool HasMoved;
+
+    /// <summary>What becomes of those.</summary>
+    public DriftMode Drift;
+
     /// <summary>Meter, and bucket among the shared token buckets, of what it sends.</summary>
     public readonly int OutMeter => OutMeterOf(Number);
 

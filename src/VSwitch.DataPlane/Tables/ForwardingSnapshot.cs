@@ -158,6 +158,9 @@ public sealed unsafe class ForwardingSnapshot
     /// <summary>Health checks by number; empty when there is none, else index 0 and holes have no port.</summary>
     public ProbeTarget[] Probes { get; init; } = [];
 
+    /// <summary>Names of the health checks by number, for people.</summary>
+    public string[] ProbeNames { get; init; } = [];
+
     /// <summary><see cref="ProbeKey"/> to the number of the first ARP check of that address.</summary>
     public NativeMap? ArpProbes { get; init; }
 

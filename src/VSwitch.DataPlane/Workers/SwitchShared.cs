@@ -37,6 +37,7 @@ public sealed class SwitchShared : IDisposable
         Nat = new NatTable((bucketCapacity / 2) + 1, budget.Capacity);
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
+        Announcements = new Announcements(Alarm);
         ApplyRates(snapshot);
         Nat.Use(snapshot.NatGateways);
         MakeRoomFor(snapshot);
@@ -59,6 +60,7 @@ public sealed class SwitchShared : IDisposable
         Nat.Use(snapshot.NatGateways);
         Neighbors = new NeighborTable(Alarm);
         Probes = new ProbeTable(secret, Alarm);
+        Announcements = new Announcements(Alarm);
     }
 
     /// <summary>The snapshot in force.</summary>
@@ -101,6 +103,9 @@ public sealed class SwitchShared : IDisposable
     /// <summary>Health checks.</summary>
     public ProbeTable Probes { get; }
 
+    /// <summary>EIPs that the internet side is told of.</summary>
+    public Announcements Announcements { get; }
+
     /// <summary>When something of these is due.</summary>
     public Alarm Alarm { get; } = new();
 
@@ -125,6 +130,7 @@ public sealed class SwitchShared : IDisposable
         Volatile.Write(ref _snapshot, snapshot);
         MakeActionsStale();
         RefreshProbes(before, snapshot);
+        Announcements.Refresh();
     }
 
     /// <summary>Makes a shared state of its own for a dry run or an explanation: it has the secret and knows the neighbours of this one,

@@ -1,4 +1,7 @@
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Probes;
+using VSwitch.DataPlane.Tables;
+using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.Api;
 
@@ -174,7 +177,52 @@ internal sealed record MeterDocument(long Packets, long Bytes, long DroppedPacke
 /// <param name="Received">To its ENI.</param>
 internal sealed record ElasticIpDocument(
     string Name, string Address, string? Eni, string? PrivateIp, long? Bandwidth, long? BandwidthIn, BillingType Billing,
-    MeterDocument Sent, MeterDocument Received);
+    MeterDocument Sent, MeterDocument Received)
+{
+    /// <summary>The NAT gateway that has it.</summary>
+    public string? NatGateway { get; init; }
+
+    /// <summary>The load balancer that has it.</summary>
+    public string? LoadBalancer { get; init; }
+
+    /// <summary>What its health check says of where it is; left out without one.</summary>
+    public HealthDocument? Health { get; init; }
+
+    /// <summary>Where it goes when that fails; left out without standbys.</summary>
+    public IReadOnlyList<EipPlaceDocument>? Standby { get; init; }
+
+    /// <summary>The ENI that it left because it failed, and goes back to.</summary>
+    public string? Home { get; init; }
+
+    /// <summary>What becomes of its former holder's connections; left out for reset.</summary>
+    public DriftMode? Drift { get; init; }
+
+    /// <summary>How often it went from one holder to another since the switch started.</summary>
+    public long Moves { get; init; }
+}
+
+/// <summary>What a health check says.</summary>
+/// <param name="Status">unknown, healthy or unhealthy.</param>
+/// <param name="ForSeconds">So long already.</param>
+/// <param name="RoundTripSeconds">From the last question that was answered to its answer; left out when none was.</param>
+/// <param name="Sent">Questions.</param>
+/// <param name="Answered">Questions that were answered well.</param>
+/// <param name="Failed">Questions that were refused, or not answered in time.</param>
+internal sealed record HealthDocument(ProbeHealth Status, double ForSeconds, double? RoundTripSeconds, long Sent, long Answered, long Failed)
+{
+    private const double NanosecondsPerSecond = 1e9;
+
+    /// <summary>Of what is known now.</summary>
+    public static HealthDocument Of(in ProbeReading reading) => new(
+        reading.Health, Math.Max(0, WorkerThread.NowNs() - reading.SinceNs) / NanosecondsPerSecond,
+        reading.RoundTripNs == 0 ? null : reading.RoundTripNs / NanosecondsPerSecond, reading.Sent, reading.Answered, reading.Failed);
+}
+
+/// <summary>An address of an ENI that an elastic IP may go to.</summary>
+/// <param name="Eni">The ENI.</param>
+/// <param name="PrivateIp">Its private address.</param>
+/// <param name="Health">What the health check says of it; left out without one.</param>
+internal sealed record EipPlaceDocument(string Eni, string PrivateIp, HealthDocument? Health);
 
 /// <summary>All elastic IPs.</summary>
 internal sealed record ElasticIpsDocument(IReadOnlyList<ElasticIpDocument> ElasticIps);

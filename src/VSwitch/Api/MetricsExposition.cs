@@ -143,6 +143,16 @@ internal sealed partial class MetricsExposition
                 SampleBandwidth(writer, received, eip.Received);
             }
         };
+        yield return Eip("moves", "How often the EIP went from one holder to another, by hand or by its health check.", e => e.Moves);
+        yield return writer =>
+        {
+            writer.Begin("vswitch_eip_healthy", MetricType.Gauge, "1 where the EIP's health check passes, 0 where it fails: its holder and its standbys.");
+            foreach (EipHealthMetrics place in _switch.EipHealth)
+            {
+                writer.Sample(
+                    MetricLabels.Of(("eip", place.Eip), ("address", place.Address), ("eni", place.Eni), ("private_ip", place.PrivateIp)), place.IsHealthy ? 1 : 0);
+            }
+        };
     }
 
     private static void SampleBandwidth(PrometheusWriter writer, MetricLabels labels, ElasticIpWay way)

@@ -73,13 +73,27 @@ internal static class PartEndpoints
         {
             using RequestBody body = await answers.Bodies.ReadAsync(context, RequestBodies.MostBytesOfPart);
             return await answers.Answer(context, dryRun, c => ConfigEdit.ElasticIps.Replace(
-                c, Require(ConfigReader.ReadAssociation(body.Utf8, body.IsJson, ConfigEdit.ElasticIps.Find(c, name)))));
-        }), Subject, "Associates an elastic IP with an ENI, from wherever it was.", "{ \"eni\": NAME, \"privateIp\": ADDRESS }; without the address, the ENI's primary one.");
+                c, Associated(ConfigEdit.ElasticIps.Find(c, name), Require(ConfigReader.ReadAssociation(body.Utf8, body.IsJson)), c)));
+        }), Subject, "Associates an elastic IP with an ENI, a NAT gateway or a load balancer; one that is associated already only with allowReassociation.",
+            "{ \"eni\": NAME, \"privateIp\": ADDRESS }, without the address the ENI's primary one; { \"natGateway\": NAME }; { \"loadBalancer\": NAME }. \"allowReassociation\": true moves it.");
 
         Describe(
             routes.MapDelete(Association, (HttpContext context, string name, bool? dryRun) => answers.Answer(context, dryRun, c =>
-                ConfigEdit.ElasticIps.Replace(c, ConfigEdit.ElasticIps.Find(c, name) with { Eni = null, PrivateIp = null }))),
+                ConfigEdit.ElasticIps.Replace(c, ConfigEdit.ElasticIps.Find(c, name).Disassociated()))),
             Subject, "Disassociates an elastic IP.");
+    }
+
+    /// <summary>An EIP that is associated must be disassociated first, as on JD Cloud's console, unless the request says otherwise
+    /// (semantics.md section 7). The same association again is none.</summary>
+    /// <exception cref="ProblemException">409: it is associated with something else.</exception>
+    private static ElasticIpConfig Associated(ElasticIpConfig eip, EipAssociation to, SwitchConfig config)
+    {
+        ElasticIpConfig moved = to.Of(eip, config);
+        bool isElsewhere = eip.IsAssociated && !to.IsOf(eip, config);
+        return isElsewhere && !to.AllowReassociation
+            ? throw new ProblemException(Problems.Conflict(
+                $"elastic IP '{eip.Name}' is associated with {eip.Holder}{(eip.PrivateIp is VSwitch.Wire.IpAddress ip ? $", {ip}" : "")} already; disassociate it first, or say \"allowReassociation\": true"))
+            : isElsewhere || !eip.IsAssociated ? moved : eip;
     }
 
     private static void MapGroups(IEndpointRouteBuilder routes, ChangeAnswers answers)

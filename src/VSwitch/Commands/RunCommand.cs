@@ -83,6 +83,7 @@ internal static class RunCommand
         using UsageService usage = Meter(host, store, logs.CreateLogger("VSwitch.Billing"));
         var control = new SwitchControl(host, ledger) { Usage = usage };
         using ApiServer? server = listener == null ? null : ApiServer.Start(listener, control, logs);
+        using var drift = new DriftService(control, logs.CreateLogger(ElasticIpMessages.Category));
         SayWhatRuns(log, control, listener);
         WatchMirrors(log, host);
         if (starting.Note != null)
@@ -93,6 +94,7 @@ internal static class RunCommand
         log.Running(host.WorkerCount);
         Wait(control, settings.Config, log, new ProtectionWatch(host, logs.CreateLogger(ProtectionMessages.Category)), stop, reload);
         server?.Stop();
+        drift.Dispose();
         host.Dispose();
         usage.Dispose();
         if (settings.Json)

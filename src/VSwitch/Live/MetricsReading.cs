@@ -1,7 +1,9 @@
+using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Limits;
 using VSwitch.DataPlane.Pipeline;
+using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
 using VSwitch.Wire;
@@ -21,7 +23,8 @@ internal sealed class MetricsReading
         WorkerSet workers = control.Host.Workers;
         ForwardingSnapshot snapshot = workers.Shared.Snapshot;
         Ports = ReadPorts(workers, snapshot);
-        ElasticIps = ReadElasticIps(workers, snapshot);
+        ElasticIps = ReadElasticIps(control.Host, snapshot);
+        EipHealth = ReadHealth(control.Host);
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
@@ -39,6 +42,9 @@ internal sealed class MetricsReading
 
     /// <summary>EIPs, bound or not.</summary>
     public IReadOnlyList<ElasticIpMetrics> ElasticIps { get; }
+
+    /// <summary>What the health checks say of the places of EIPs; without what is not known yet.</summary>
+    public IReadOnlyList<EipHealthMetrics> EipHealth { get; }
 
     /// <summary>Workers.</summary>
     public IReadOnlyList<WorkerReading> Workers { get; }
@@ -87,8 +93,32 @@ internal sealed class MetricsReading
         return drops[..found].ToArray();
     }
 
-    private static List<ElasticIpMetrics> ReadElasticIps(WorkerSet workers, ForwardingSnapshot snapshot)
+    private static List<EipHealthMetrics> ReadHealth(SwitchHost host)
     {
+        PolicyInForce policy = host.InForce;
+        var readings = new List<EipHealthMetrics>();
+        if (policy.Snapshot.Probes.Length == 0)
+        {
+            return readings;
+        }
+
+        var health = new EipHealth(policy.Snapshot, host.Workers.Shared.Probes);
+        var enis = policy.Config.Enis.ToDictionary(e => e.Name, StringComparer.Ordinal);
+        foreach (ElasticIpConfig eip in policy.Config.ElasticIps.Where(e => e.HealthCheck != null))
+        {
+            foreach (EipPlace place in eip.Places(enis).Where(p => health.Of(eip, p) != ProbeHealth.Unknown))
+            {
+                readings.Add(new EipHealthMetrics(
+                    eip.Name, eip.Address.ToString(), place.Eni, place.Address.ToString(), health.Of(eip, place) == ProbeHealth.Healthy));
+            }
+        }
+
+        return readings;
+    }
+
+    private static List<ElasticIpMetrics> ReadElasticIps(SwitchHost host, ForwardingSnapshot snapshot)
+    {
+        WorkerSet workers = host.Workers;
         var rates = snapshot.BucketRates.ToDictionary(r => r.Bucket, r => r.PerSecond);
         var eips = new List<ElasticIpMetrics>(snapshot.EipCount);
         for (int i = 1; i < snapshot.EipCount; i++)
@@ -99,7 +129,8 @@ internal sealed class MetricsReading
                 eip.Port != 0 ? snapshot.PortNames[eip.Port] : "",
                 new ElasticIpWay(workers.Eips.SentBy(eip.Number), rates[eip.OutMeter]),
                 new ElasticIpWay(workers.Eips.ReceivedBy(eip.Number), rates[eip.InMeter]),
-                snapshot.Protections.Length != 0 && snapshot.Protections[i].IsThere ? workers.Shared.Scrubber.ReadingOf(eip.Number) : null));
+                snapshot.Protections.Length != 0 && snapshot.Protections[i].IsThere ? workers.Shared.Scrubber.ReadingOf(eip.Number) : null)
+            { Moves = host.Moves.Of(snapshot.EipNames[i]) });
         }
 
         return eips;
@@ -124,7 +155,19 @@ internal sealed record PortMetrics(
 /// <param name="Received">What it received.</param>
 /// <param name="Scrubbing">How it fares under protection; null without.</param>
 internal sealed record ElasticIpMetrics(
-    string Name, string Address, string Eni, ElasticIpWay Sent, ElasticIpWay Received, ScrubbingReading? Scrubbing);
+    string Name, string Address, string Eni, ElasticIpWay Sent, ElasticIpWay Received, ScrubbingReading? Scrubbing)
+{
+    /// <summary>How often it went from one holder to another.</summary>
+    public long Moves { get; init; }
+}
+
+/// <summary>What a health check says of a place of an EIP.</summary>
+/// <param name="Eip">The EIP.</param>
+/// <param name="Address">Its public address.</param>
+/// <param name="Eni">The ENI.</param>
+/// <param name="PrivateIp">The private address.</param>
+/// <param name="IsHealthy">Whether it is healthy.</param>
+internal sealed record EipHealthMetrics(string Eip, string Address, string Eni, string PrivateIp, bool IsHealthy);
 
 /// <summary>One direction of an EIP.</summary>
 /// <param name="Counted">Traffic and what was over the bandwidth.</param>

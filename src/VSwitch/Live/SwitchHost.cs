@@ -109,6 +109,9 @@ internal sealed class SwitchHost : IDisposable
     /// <summary>The mirrors at work.</summary>
     public MirrorSet Mirrors { get; }
 
+    /// <summary>How often EIPs have moved.</summary>
+    public EipMoves Moves { get; } = new();
+
     /// <summary>Ports that can ever exist.</summary>
     public int PortCapacity => _portCapacity;
 
@@ -206,6 +209,7 @@ internal sealed class SwitchHost : IDisposable
         }
 
         _resting.Commit(Config, change.Config);
+        Moves.Note(Config, change.Config);
         _flowLogs.Use(change.Config, change.Snapshot);
         _numbers = change.Numbers;
         Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));

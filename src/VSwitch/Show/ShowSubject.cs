@@ -61,7 +61,12 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
             ]),
         new("eips", "The elastic IPs: where each leads, its bandwidth.", "/v1/elastic-ips", "elasticIps",
             [
-                Column.Of("eip", "name"), Column.Of("address", "address"), Column.Of("eni", "eni"), Column.Of("private", "privateIp"),
+                Column.Of("eip", "name"), Column.Of("address", "address"),
+                new("holder", s => s.Now.At("eni") != null ? s.Now.Text("eni") : s.Now.Text("natGateway") + s.Now.Text("loadBalancer")),
+                Column.Of("private", "privateIp"),
+                Column.Of("health", "health.status"),
+                new("standby", s => string.Join('\n', s.Now.List("standby").Select(p => $"{p.Text("eni")} {p.Text("health.status")}".TrimEnd()))),
+                Column.Count("moves", "moves"),
                 new("bandwidth", s => s.Now.At("bandwidth") is JsonElement b ? HumanText.Rate(b.GetDouble()) : "no cap", IsNumber: true),
                 Column.Of("billing", "billing"),
             ], HasNames: true),

@@ -110,7 +110,7 @@ public sealed class OperatingSessionTests
         Serve(lab, "c", 80);
         Serve(lab, "d", 80);
         Assert.Equal((0, "c"), lab.Run("internet", "curl", "-s", "-m", "5", "http://203.0.113.10/name"));
-        lab.Change("PUT", "/v1/elastic-ips/e-web/association", """{ "eni": "d" }""");
+        lab.Change("PUT", "/v1/elastic-ips/e-web/association", """{ "eni": "d", "allowReassociation": true }""");
         Assert.Equal((0, "d"), lab.Run("internet", "curl", "-s", "-m", "5", "http://203.0.113.10/name"));
         Assert.Equal("d", Named(lab.Show("eips"), "e-web").GetProperty("eni").GetString());
         Assert.True(lab.Metric("vswitch_eip_received_packets_total", "eip=\"e-web\"") > 0);
@@ -143,7 +143,7 @@ public sealed class OperatingSessionTests
     private static void RemoveEverything(OperatedSwitch lab)
     {
         lab.Change("PUT", "/v1/security-groups/bulk", """{ "name": "bulk", "vpc": "blue", "ingress": [] }""");
-        lab.Change("PUT", "/v1/elastic-ips/e-web/association", """{ "eni": "c" }""");
+        lab.Change("PUT", "/v1/elastic-ips/e-web/association", """{ "eni": "c", "allowReassociation": true }""");
         lab.Change("PATCH", "/v1/elastic-ips/e-web", """{ "bandwidth": null }""");
         (int status, string body) = lab.Curl("DELETE", "/v1/security-groups/web");
         Assert.True(status is 409 or 422, $"a group in use is not removed: {status} {body}");

@@ -53,6 +53,15 @@ internal static class ReferenceFrames
         return V6(request.SourceMac, mac, trafficClass, 255, request.Destination, request.Source, message);
     }
 
+    /// <summary>The reset for a client of an EIP's former holder.</summary>
+    public static byte[] DriftReset(ReferencePacket about, MacAddress mac) => PacketBuilder.Eth(mac, about.SourceMac)
+        .IPv4(about.Destination, about.Source, ip => ip with { Ttl = 64, DontFragment = true })
+        .Tcp((ushort)about.U16(about.L4 + 2), (ushort)about.U16(about.L4), TcpBits.Rst, tcp => tcp with
+        {
+            Sequence = (uint)((about.U16(about.L4 + 8) << 16) | about.U16(about.L4 + 10)),
+            Window = 0,
+        }).Build();
+
     /// <summary>An error of the router about a packet, to who sent it.</summary>
     /// <param name="about">The packet.</param>
     /// <param name="mac">The router's MAC on that port.</param>

@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Pipeline;
+using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
 
 namespace VSwitch.Testing.Reference;
@@ -174,9 +175,15 @@ public sealed partial class ReferenceSwitch
 
     private ReferenceOutcome Miss(ReferencePacket packet, ReferenceWay way, ReferenceTuple tuple)
     {
-        if (!ReferenceState.MayOpen(packet, () => IsLoose(way, packet)))
+        ElasticIpConfig? moved = MovedEip(packet, way);
+        if (!ReferenceState.MayOpen(packet, () => IsLoose(way, packet) || moved?.Drift == DriftMode.Pass))
         {
-            return ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
+            bool isReset = moved?.Drift == DriftMode.Reset && (packet.TcpFlags & (TcpBits.Ack | TcpBits.Rst)) == TcpBits.Ack &&
+                _errors.TryTake(ReferenceTopology.InternetPort, _nowNs);
+            return isReset
+                ? ReferenceOutcome.Drop(
+                    DropReason.ConnectionInvalid, ReferenceTopology.InternetPort, ReferenceFrames.DriftReset(packet, MacToward(null)))
+                : ReferenceOutcome.Drop(DropReason.ConnectionInvalid);
         }
 
         PolicyQuestion question = ReferenceState.QuestionOf(packet, packet.Destination);
@@ -363,6 +370,11 @@ public sealed partial class ReferenceSwitch
     };
 
     /// <summary>True when either end admits connections in mid-stream.</summary>
+    /// <summary>The EIP of a TCP packet from outside, if it was elsewhere before.</summary>
+    private ElasticIpConfig? MovedEip(ReferencePacket packet, ReferenceWay way) =>
+        way.From is null && packet.Protocol == 6 && !packet.IsV6 && _topology.Bound(packet.Destination) is { } bound && _trails.HasMoved(bound.Eip.Name)
+            ? bound.Eip : null;
+
     private bool IsLoose(ReferenceWay way, ReferencePacket packet) =>
         way.From?.TcpLoose == true || RouteOf(packet, way).Receiver?.TcpLoose == true || PeeredHolder(packet, way)?.TcpLoose == true;
 

@@ -19,12 +19,17 @@ public sealed partial class ReferenceSwitch
 
     // Held packets whose turn has come with the frame at hand; a reason where that is their end.
     private readonly List<(ReferenceHeldPacket Held, DropReason Reason)> _released = [];
+    private readonly ReferenceTrails _trails = new();
     private ReferenceTopology _topology;
     private int _generation = 1;
     private long _nowNs;
 
     /// <summary>Starts with a configuration that is taken to be valid.</summary>
-    public ReferenceSwitch(SwitchConfig config) => _topology = new ReferenceTopology(config);
+    public ReferenceSwitch(SwitchConfig config)
+    {
+        _topology = new ReferenceTopology(config);
+        _trails.Note(_topology);
+    }
 
     /// <summary>Connections that had not expired at the time of the last call.</summary>
     public int ConnectionCount => _connections.Count;
@@ -39,6 +44,7 @@ public sealed partial class ReferenceSwitch
         _generation++;
         _history.Change(Config, config, _generation);
         _topology = new ReferenceTopology(config);
+        _trails.Note(_topology);
     }
 
     /// <summary>Lets time go on: what was held for too long ends, what has been idle for its time is forgotten.</summary>

@@ -75,10 +75,10 @@ public sealed class ApiReadTests : IDisposable
     {
         const string Nothing = """{"packets":0,"bytes":0,"droppedPackets":0,"droppedBytes":0}""";
         Assert.Equal(
-            $$"""{"name":"e1","address":"203.0.113.10","eni":"one","privateIp":"10.0.1.10","bandwidth":100000000,"billing":"bandwidth","sent":{{Nothing}},"received":{{Nothing}}}""",
+            $$"""{"name":"e1","address":"203.0.113.10","eni":"one","privateIp":"10.0.1.10","bandwidth":100000000,"billing":"bandwidth","sent":{{Nothing}},"received":{{Nothing}},"moves":0}""",
             _api.Get("/v1/elastic-ips/e1").GetRawText());
         Assert.Equal(
-            $$"""{"name":"e2","address":"203.0.113.11","billing":"traffic","sent":{{Nothing}},"received":{{Nothing}}}""",
+            $$"""{"name":"e2","address":"203.0.113.11","billing":"traffic","sent":{{Nothing}},"received":{{Nothing}},"moves":0}""",
             _api.Get("/v1/elastic-ips").GetProperty("elasticIps")[1].GetRawText());
     }
 
