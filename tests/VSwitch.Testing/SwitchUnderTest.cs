@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Compile;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
@@ -40,6 +41,9 @@ public sealed class SwitchUnderTest : IDisposable
     public WorkerSet Workers { get; }
 
     public int ConnectionCount => Workers.ConnectionCount;
+
+    /// <summary>What the load balancers keep; null without any.</summary>
+    public BalancerState? Balancing => _shared.Balancing;
 
     /// <summary>Bytes of the last dropped frame, as the drop observer saw it.</summary>
     public byte[] LastDropped => _drops.Frame;

@@ -1,3 +1,4 @@
+using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Counters;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Pipeline;
@@ -21,6 +22,7 @@ internal sealed class MetricsReading
         ForwardingSnapshot snapshot = workers.Shared.Snapshot;
         Ports = ReadPorts(workers, snapshot);
         ElasticIps = ReadElasticIps(workers, snapshot);
+        Backends = ReadBackends(control.Host);
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
@@ -37,6 +39,9 @@ internal sealed class MetricsReading
 
     /// <summary>EIPs, bound or not.</summary>
     public IReadOnlyList<ElasticIpMetrics> ElasticIps { get; }
+
+    /// <summary>Backends of load balancers.</summary>
+    public IReadOnlyList<BackendMetrics> Backends { get; }
 
     /// <summary>Workers.</summary>
     public IReadOnlyList<WorkerReading> Workers { get; }
@@ -82,6 +87,23 @@ internal sealed class MetricsReading
         return drops[..found].ToArray();
     }
 
+    private static List<BackendMetrics> ReadBackends(SwitchHost host)
+    {
+        PolicyInForce policy = host.InForce;
+        var backends = new List<BackendMetrics>();
+        for (int i = 0; i < policy.Config.LoadBalancers.Count; i++)
+        {
+            LoadBalancerConfig balancer = policy.Config.LoadBalancers[i];
+            foreach (ListenerConfig listener in balancer.Listeners)
+            {
+                backends.AddRange(BackendReading.Of(host.Workers.Shared, policy.Snapshot, i, listener, WorkerThread.NowNs())
+                    .Select(b => new BackendMetrics(balancer.Name, listener.NameOrDefault, b)));
+            }
+        }
+
+        return backends;
+    }
+
     private static List<ElasticIpMetrics> ReadElasticIps(WorkerSet workers, ForwardingSnapshot snapshot)
     {
         var rates = snapshot.BucketRates.ToDictionary(r => r.Bucket, r => r.BitsPerSecond);
@@ -91,7 +113,7 @@ internal sealed class MetricsReading
             Eip eip = snapshot.EipAt(i);
             eips.Add(new ElasticIpMetrics(
                 snapshot.EipNames[i], IpAddress.Read(BitConverter.GetBytes(eip.Address), isV6: false).ToString(),
-                eip.IsBound ? snapshot.PortNames[eip.Port] : "",
+                eip.Port != 0 ? snapshot.PortNames[eip.Port] : "",
                 new ElasticIpWay(workers.Eips.SentBy(eip.Number), rates[eip.OutMeter]),
                 new ElasticIpWay(workers.Eips.ReceivedBy(eip.Number), rates[eip.InMeter])));
         }
@@ -109,6 +131,12 @@ internal sealed class MetricsReading
 /// <param name="Device">Its device; null without one.</param>
 internal sealed record PortMetrics(
     string Name, string Vpc, PortCounters Counters, int Held, (DropReason Reason, long Count)[] Drops, IPacketDevice? Device);
+
+/// <summary>How a backend fares.</summary>
+/// <param name="LoadBalancer">Its load balancer.</param>
+/// <param name="Listener">Its listener.</param>
+/// <param name="Backend">What was read of it.</param>
+internal sealed record BackendMetrics(string LoadBalancer, string Listener, BackendReading Backend);
 
 /// <summary>What an EIP counted.</summary>
 /// <param name="Name">Its name.</param>
