@@ -51,11 +51,15 @@ public sealed class LabFixture : IDisposable
     }
 
     /// <summary>Starts a program in an instance's namespace, or in one that the test made beside the plan.</summary>
-    public Process Start(string instance, params string[] command) => Process.Start(
+    public Process Start(string instance, params string[] command) => Start(instance, input: false, command);
+
+    /// <summary>The same; with <paramref name="input"/>, its input is the test's.</summary>
+    public Process Start(string instance, bool input, params string[] command) => Process.Start(
         new ProcessStartInfo("ip", ["netns", "exec", _plan.Names.GetValueOrDefault(instance, Prefix + instance), .. command])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            RedirectStandardInput = input,
         })!;
 
     /// <summary>As <see cref="Start"/>, and the test writes what the program reads.</summary>

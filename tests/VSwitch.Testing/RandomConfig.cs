@@ -1,4 +1,5 @@
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Balancing;
 using VSwitch.DataPlane.Probes;
 using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
@@ -41,6 +42,8 @@ public sealed class RandomConfig(Random random)
 
         NatGatewayConfig[] gateways = [.. vpcs.SelectMany(v => Some(2, () => NatGateway(v)))];
         vpcs = [.. vpcs.Select(v => v with { RouteTables = [.. v.RouteTables.Select(t => ToNat(t, gateways.Where(g => g.Vpc == v.Name)))] })];
+        LoadBalancerConfig[] balancers = [.. vpcs.SelectMany(v => v.Subnets.Take(1).Where(s => !s.Cidrs[0].IsV6 && s.Cidrs[0].Length <= 24 && Chance(50))
+            .Select(s => Balancer(s, [.. enis.Where(e => !e.PrivateIps[0].IsV6 && v.Subnets.Any(own => own.Name == e.Subnet))])))];
         return new SwitchConfig
         {
             Switch = Chance(50) ? new SwitchSettings() : Settings(),
@@ -52,8 +55,9 @@ public sealed class RandomConfig(Random random)
             PrefixLists = lists,
             Instances = instances,
             Enis = enis,
-            ElasticIps = [.. ElasticIps(enis, internet != null), .. NatIps(gateways, internet != null)],
+            ElasticIps = [.. ElasticIps(enis, internet != null), .. NatIps(gateways, internet != null), .. BalancerIps(balancers, internet != null)],
             NatGateways = gateways,
+            LoadBalancers = balancers,
             FlowLogs = [.. Some(2, () => FlowLog(enis, vpcs))],
             Mirrors = enis.Length == 0 ? [] : [.. Some(2, () => Mirror(enis))],
             Wires = [.. enis.Where(_ => Chance(30)).Select(Wire)],
@@ -325,6 +329,30 @@ public sealed class RandomConfig(Random random)
             Unhealthy = random.Next(1, 101),
         };
     }
+
+    private LoadBalancerConfig Balancer(SubnetConfig subnet, EniConfig[] enis) => new()
+    {
+        Name = Name("lb"),
+        Subnet = subnet.Name,
+        Address = subnet.Cidrs[0].Address with { Bits = subnet.Cidrs[0].Address.Bits + 254 },
+        Listeners = [.. Some(3, () => Listener(enis))],
+    };
+
+    private ListenerConfig Listener(EniConfig[] enis) => new()
+    {
+        Name = Chance(50) ? Name("listener") : null,
+        Protocol = Chance(50) ? (byte)6 : (byte)17,
+        Port = 1000 + ++_number,
+        Algorithm = (BalancerAlgorithm)random.Next(3),
+        Stickiness = Chance(50) ? TimeSpan.FromSeconds(random.Next(1, 3600)) : null,
+        Drain = Chance(50) ? new ListenerConfig().Drain : TimeSpan.FromSeconds(random.Next(3600)),
+        HealthCheck = Chance(50) ? HealthCheck() : null,
+        Backends = [.. enis.Where(_ => Chance(70)).Select(e => new BackendConfig(
+            e.Name, Chance(50) ? e.PrivateIps[0] : null, random.Next(1, 65536), Chance(50) ? BackendConfig.UsualWeight : random.Next(101), Chance(30), default))],
+    };
+
+    private IEnumerable<ElasticIpConfig> BalancerIps(LoadBalancerConfig[] balancers, bool isOnline) => balancers.Where(_ => isOnline && Chance(70))
+        .Select(b => new ElasticIpConfig { Name = Name("lbip"), Address = IpAddress.V4(0xC6130000 | (uint)++_number), LoadBalancer = b.Name });
 
     private FlowLogConfig FlowLog(EniConfig[] enis, VpcConfig[] vpcs)
     {

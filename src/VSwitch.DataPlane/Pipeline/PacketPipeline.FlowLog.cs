@@ -187,7 +187,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool isPublic = isHairpin || (isError && p->InPort == 0);
         ref TAddress own = ref isIngress ? ref destination : ref source;
         int eip = isPublic ? TFamily.EipOf(_snapshot, own) : 0;
-        if (eip != 0 && _snapshot.Eips[eip].Port != 0)
+        if (eip != 0 && _snapshot.Eips[eip].Private != 0)
         {
             own = Unsafe.As<uint, TAddress>(ref _snapshot.Eips[eip].Private);
         }

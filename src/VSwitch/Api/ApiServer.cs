@@ -58,6 +58,7 @@ internal sealed class ApiServer : IDisposable
         PeeringEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
         ProtectionEndpoints.Map(app, control);
+        LoadBalancerEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);

@@ -67,6 +67,9 @@ internal static class ConfigEdit
     public static readonly ConfigSection<SecurityGroupConfig> SecurityGroups =
         new("security group", "security-group", g => g.Name, c => c.SecurityGroups, (c, list) => c with { SecurityGroups = list });
 
+    public static readonly ConfigSection<LoadBalancerConfig> LoadBalancers =
+        new("load balancer", "load-balancer", b => b.Name, c => c.LoadBalancers, (c, list) => c with { LoadBalancers = list });
+
     public static readonly ConfigSection<PeeringConfig> Peerings =
         new("peering", "peering", p => p.Name, c => c.Peerings, (c, list) => c with { Peerings = list });
 

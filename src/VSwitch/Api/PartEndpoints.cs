@@ -8,7 +8,7 @@ namespace VSwitch.Api;
 
 /// <summary>Single changes: an ENI, an elastic IP, a security group, a rule. Each makes of the configuration in force another whole one,
 /// which then goes the way of every change.</summary>
-internal static class PartEndpoints
+internal static partial class PartEndpoints
 {
     private const string Enis = "/v1/enis";
     private const string ElasticIps = "/v1/elastic-ips";
@@ -19,6 +19,7 @@ internal static class PartEndpoints
         MapEnis(routes, answers);
         MapElasticIps(routes, answers);
         MapGroups(routes, answers);
+        MapLoadBalancers(routes, answers);
         foreach (bool isEgress in (ReadOnlySpan<bool>)[false, true])
         {
             MapRules(routes, answers, isEgress);

@@ -7,7 +7,8 @@ namespace VSwitch.Live;
 /// <param name="Source">The opener's, as it knows itself.</param>
 /// <param name="Destination">The other end's, as the opener knows it.</param>
 /// <param name="SeenSource">The opener's, as the other end knows it: the opener's EIP, or the same.</param>
-/// <param name="SeenDestination">The other end's, as it knows itself: behind an EIP the private one, or the same.</param>
+/// <param name="SeenDestination">The other end's, as it knows itself: behind an EIP the private one, behind a load balancer the
+/// backend's, or the same.</param>
 internal readonly record struct ConnectionEnds(
     IpAddress Source, IpAddress Destination, IpAddress SeenSource, IpAddress SeenDestination)
 {
@@ -26,9 +27,9 @@ internal readonly record struct ConnectionEnds(
         uint high = (uint)(record.Entry.KeyLow >> 32);
         (uint source, uint destination) = record.IsOpenerHigher ? (high, low) : (low, high);
 
-        // The key has private addresses inside, the remote one as it is, and both EIPs of a hairpin.
+        // The key has private addresses inside, a load balancer's backend, the remote one as it is, and both EIPs of a hairpin.
         source ^= record.Space == 0 ? record.Forward.SourceXor : 0;
-        destination ^= record.OpenerPort == 0 ? record.Forward.DestinationXor : 0;
+        destination ^= record.Space != 0 ? record.Forward.DestinationXor : 0;
         return new ConnectionEnds(
             Read(source), Read(destination), Read(source ^ record.Forward.SourceXor), Read(destination ^ record.Forward.DestinationXor));
     }

@@ -46,6 +46,9 @@ internal sealed class ConnectionNames
         ConnectionEnds ends = ConnectionEnds.Of(record);
         (ushort from, ushort to) = record.IsOpenerHigher ? (record.HigherPort, record.LowerPort) : (record.LowerPort, record.HigherPort);
         bool hasPorts = record.Protocol is 6 or 17 or 132;
+
+        // A load balancer's client knows its backend by the listener's port.
+        ushort sentTo = (ushort)(to ^ (record.Forward.PortXor >> 16));
         bool isQuery = record.Entry.State == FlowState.Icmp;
         uint seenIn = record.Forward.PolicyVersion;
         return new LiveConnection
@@ -57,7 +60,8 @@ internal sealed class ConnectionNames
             Source = ends.Source.ToString(),
             SourcePort = hasPorts ? BinaryPrimitives.ReverseEndianness(from) : null,
             Destination = ends.Destination.ToString(),
-            DestinationPort = hasPorts ? BinaryPrimitives.ReverseEndianness(to) : null,
+            DestinationPort = hasPorts ? BinaryPrimitives.ReverseEndianness(sentTo) : null,
+            TranslatedDestinationPort = hasPorts && sentTo != to ? BinaryPrimitives.ReverseEndianness(to) : null,
             IcmpId = isQuery ? BinaryPrimitives.ReverseEndianness(from) : null,
             TranslatedSource = ends.SeenSource == ends.Source ? null : ends.SeenSource.ToString(),
             TranslatedDestination = ends.SeenDestination == ends.Destination ? null : ends.SeenDestination.ToString(),

@@ -36,6 +36,9 @@ internal sealed record LiveConnection
     /// <summary>The other end's own address, when the opener knows it by an EIP.</summary>
     public string? TranslatedDestination { get; init; }
 
+    /// <summary>The other end's own port, when the opener knows it by another one: a load balancer's.</summary>
+    public int? TranslatedDestinationPort { get; init; }
+
     /// <summary>Name of the opener's EIP.</summary>
     public string? SourceEip { get; init; }
 

@@ -25,6 +25,7 @@ internal sealed class MetricsReading
         Ports = ReadPorts(workers, snapshot);
         ElasticIps = ReadElasticIps(control.Host, snapshot);
         EipHealth = ReadHealth(control.Host);
+        Backends = ReadBackends(control.Host);
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
@@ -45,6 +46,9 @@ internal sealed class MetricsReading
 
     /// <summary>What the health checks say of the places of EIPs; without what is not known yet.</summary>
     public IReadOnlyList<EipHealthMetrics> EipHealth { get; }
+
+    /// <summary>Backends of load balancers.</summary>
+    public IReadOnlyList<BackendMetrics> Backends { get; }
 
     /// <summary>Workers.</summary>
     public IReadOnlyList<WorkerReading> Workers { get; }
@@ -91,6 +95,23 @@ internal sealed class MetricsReading
         }
 
         return drops[..found].ToArray();
+    }
+
+    private static List<BackendMetrics> ReadBackends(SwitchHost host)
+    {
+        PolicyInForce policy = host.InForce;
+        var backends = new List<BackendMetrics>();
+        for (int i = 0; i < policy.Config.LoadBalancers.Count; i++)
+        {
+            LoadBalancerConfig balancer = policy.Config.LoadBalancers[i];
+            foreach (ListenerConfig listener in balancer.Listeners)
+            {
+                backends.AddRange(BackendReading.Of(host.Workers.Shared, policy.Snapshot, i, listener, WorkerThread.NowNs())
+                    .Select(b => new BackendMetrics(balancer.Name, listener.NameOrDefault, b)));
+            }
+        }
+
+        return backends;
     }
 
     private static List<EipHealthMetrics> ReadHealth(SwitchHost host)
@@ -146,6 +167,12 @@ internal sealed class MetricsReading
 /// <param name="Device">Its device; null without one.</param>
 internal sealed record PortMetrics(
     string Name, string Vpc, PortCounters Counters, int Held, (DropReason Reason, long Count)[] Drops, IPacketDevice? Device);
+
+/// <summary>How a backend fares.</summary>
+/// <param name="LoadBalancer">Its load balancer.</param>
+/// <param name="Listener">Its listener.</param>
+/// <param name="Backend">What was read of it.</param>
+internal sealed record BackendMetrics(string LoadBalancer, string Listener, BackendReading Backend);
 
 /// <summary>What an EIP counted.</summary>
 /// <param name="Name">Its name.</param>

@@ -82,6 +82,9 @@ internal static class NextPacket
         l4[..20].Clear();
         bool isFromHigher = record.IsOpenerHigher != isReply;
         (ushort from, ushort to) = isFromHigher ? (record.HigherPort, record.LowerPort) : (record.LowerPort, record.HigherPort);
+
+        // Its sender knows the other end by what the action translates.
+        to ^= (ushort)((isReply ? record.Reply : record.Forward).PortXor >> 16);
         switch (record.Protocol)
         {
             case Tcp:

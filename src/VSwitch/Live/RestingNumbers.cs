@@ -13,6 +13,9 @@ internal sealed class RestingNumbers(TimeProvider time)
 
     private readonly Dictionary<(Kind Kind, string Name), long> _removedAt = [];
 
+    /// <summary>Backends that had connections when numbers were released last.</summary>
+    private readonly HashSet<(Kind, string)> _busy = [];
+
     private enum Kind
     {
         Port,
@@ -31,6 +34,7 @@ internal sealed class RestingNumbers(TimeProvider time)
     public IReadOnlyList<int> Release(NumberDirectory numbers, Func<int, bool> hasConnections)
     {
         var eips = new List<int>();
+        _busy.Clear();
         foreach ((Kind kind, string name) in Rested())
         {
             switch (kind)
@@ -51,6 +55,7 @@ internal sealed class RestingNumbers(TimeProvider time)
                     numbers.ReleaseProbe(name);
                     break;
                 case Kind.Backend when hasConnections(numbers.KnownBackend(name)):
+                    _busy.Add((kind, name));
                     break;
                 case Kind.Backend:
                     numbers.ReleaseBackend(name);
@@ -68,7 +73,7 @@ internal sealed class RestingNumbers(TimeProvider time)
     public void Commit(SwitchConfig before, SwitchConfig after)
     {
         HashSet<(Kind, string)> now = NamesOf(after);
-        foreach ((Kind, string) name in Rested().Concat(_removedAt.Keys.Where(now.Contains)).ToList())
+        foreach ((Kind, string) name in Rested().Where(r => !_busy.Contains(r)).Concat(_removedAt.Keys.Where(now.Contains)).ToList())
         {
             _removedAt.Remove(name);
         }

@@ -89,6 +89,18 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Count("syn/s", "rates.syns"), Column.Count("new/s", "rates.newConnections"), Column.Count("scrubbed", "scrubbedPackets"),
                 Column.Count("challenges", "challenges"), Column.Count("proofs", "proofs"), Column.Count("attacks", "episodes"),
             ], HasNames: true),
+        new("load-balancers", "The load balancers: listeners, backends, health, connections.", "/v1/load-balancers", "loadBalancers",
+            [
+                Column.Of("load balancer", "name"), Column.Of("address", "address"), Column.Of("eips", "elasticIps"),
+                new("listener", s => EachBackend(s.Now, (l, i) => i == 0 ? $"{l.Text("protocol")} {l.Text("port")}" : "")),
+                new("algorithm", s => EachBackend(s.Now, (l, i) => i == 0 ? l.Text("algorithm") : "")),
+                new("backend", s => EachBackend(s.Now, b => $"{b.Text("eni")} {b.Text("address")}:{b.Text("port")}")),
+                new("weight", s => EachBackend(s.Now, b => b.Text("weight")), IsNumber: true),
+                new("state", s => EachBackend(s.Now, b => b.Text("state"))),
+                new("health", s => EachBackend(s.Now, b => b.Text("health"))),
+                new("live", s => EachBackend(s.Now, b => b.Text("connections")), IsNumber: true),
+                new("total", s => EachBackend(s.Now, b => b.Text("totalConnections")), IsNumber: true),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
@@ -141,6 +153,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
 
     private static int StaleRules(JsonElement group) =>
         group.List("ingress").Concat(group.List("egress")).Count(rule => rule.At("stale") != null);
+
+    /// <summary>A line a backend, over all listeners; one for a listener without any.</summary>
+    private static string EachBackend(JsonElement balancer, Func<JsonElement, int, string> text) => string.Join('\n', balancer.List("listeners")
+        .SelectMany(l => Enumerable.Range(0, Math.Max(1, l.List("backends").Count())).Select(i => text(l, i))));
+
+    private static string EachBackend(JsonElement balancer, Func<JsonElement, string> text) =>
+        EachBackend(balancer, (l, i) => l.List("backends").Skip(i).Select(text).FirstOrDefault(""));
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
 

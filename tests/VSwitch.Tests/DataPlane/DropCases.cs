@@ -1,5 +1,6 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.Testing;
+using VSwitch.Tests.DataPlane.Balancing;
 using VSwitch.Wire;
 using Xunit;
 using static VSwitch.Tests.Testing.RowWords;
@@ -89,10 +90,20 @@ internal static class DropCases
         Case("nat-ports-exhausted", "one connection more than there are ports from 1024 on", TestTopologies.Nat,
             [.. Enumerable.Range(1024, 64_512).Select(port => Pass("a", Frames.Udp(Nat.NatBench.From("a"), (ushort)port, 2), 0)),
                 Drop("b", Frames.Udp(Nat.NatBench.From("b"), 2000, 2))]),
+        Case("no-healthy-backend", "a load balancer whose backend drains", Balanced,
+            Drop("c", Frames.Tcp(ToBalancer, 1, 80, TcpBits.Syn))),
+        Case("no-listener", "a load balancer's port that nobody serves", Balanced,
+            Drop("c", Frames.Tcp(ToBalancer, 1, 81, TcpBits.Syn))),
         Case("eip-bandwidth", "the fourth packet of 40 000 bytes at a megabit a second", Megabit,
             Pass("internet", Big(1), 0), Pass("internet", Big(2), 0),
             Pass("internet", Big(3), 0), Drop("internet", Big(4))),
     ];
+
+    private static readonly FrameAddresses ToBalancer =
+        new(MacAddress.Parse("02:00:00:00:00:0c"), BalancerLab.Gateway, Ip(BalancerLab.Client), Ip(BalancerLab.Vip));
+
+    private static SwitchConfig Balanced() =>
+        BalancerLab.Read(BalancerLab.Text($"- {{ protocol: tcp, port: 80, {BalancerLab.Backends("draining: true")} }}"));
 
     private static IEnumerable<DropCase> Connection() =>
     [
