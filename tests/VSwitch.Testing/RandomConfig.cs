@@ -48,6 +48,7 @@ public sealed class RandomConfig(Random random)
             ElasticIps = [.. ElasticIps(enis, internet != null)],
             FlowLogs = [.. Some(2, () => FlowLog(enis, vpcs))],
             Mirrors = enis.Length == 0 ? [] : [.. Some(2, () => Mirror(enis))],
+            Wires = [.. enis.Where(_ => Chance(30)).Select(Wire)],
         };
     }
 
@@ -241,6 +242,26 @@ public sealed class RandomConfig(Random random)
             ToFile = isFile ? $"mirror-{++_number}.pcapng" : null,
         };
     }
+
+    private WireConfig Wire(EniConfig eni)
+    {
+        WireFaultConfig both = Faults();
+        return new WireConfig { Port = eni.Name, Seed = Chance(50) ? 1 : random.Next(), In = both, Out = Chance(50) ? both : Faults() };
+    }
+
+    private WireFaultConfig Faults() => new()
+    {
+        Delay = Chance(50) ? TimeSpan.FromMilliseconds(random.Next(1000, 5000)) : TimeSpan.FromMilliseconds(1),
+        Jitter = TimeSpan.FromMilliseconds(random.Next(2)),
+        Loss = Part(),
+        Reorder = Part(),
+        Duplicate = Part(),
+        Corrupt = Part(),
+        RateBitsPerSecond = Chance(50) ? random.Next(1000, 1_000_000_000) : null,
+        Limit = Chance(50) ? random.Next(1, 4096) : null,
+    };
+
+    private double Part() => Chance(50) ? 0 : random.Next(1, 10_001) / 10_000.0;
 
     private DeviceConfig Device() => random.Next(3) switch
     {

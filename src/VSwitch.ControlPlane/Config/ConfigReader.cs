@@ -69,6 +69,7 @@ public static partial class ConfigReader
             ElasticIps = ReadAll(map, "elasticIps", n => ReadElasticIp(n, errors)),
             FlowLogs = ReadAll(map, "flowLogs", n => ReadFlowLog(n, errors)),
             Mirrors = ReadAll(map, "mirrors", n => ReadMirror(n, errors)),
+            Wires = ReadAll(map, "wires", n => ReadWire(n, errors)),
         };
         map.Finish();
         return config;

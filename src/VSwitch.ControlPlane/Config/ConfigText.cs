@@ -29,6 +29,10 @@ public static class ConfigText
     /// <summary>A time, to the millisecond, in the largest unit that leaves no fraction: 5d, 90s.</summary>
     public static string Duration(TimeSpan time) => InUnits((long)time.TotalMilliseconds, Durations, "ms");
 
+    /// <summary>A part of 1 as a percentage: 0.1%; null for none.</summary>
+    public static string? Percent(double part) =>
+        part == 0 ? null : ((decimal)part * 100).ToString("0.############", CultureInfo.InvariantCulture) + "%";
+
     /// <summary>An IP protocol by name, else by number; all for null.</summary>
     public static string Protocol(byte? protocol) => protocol switch
     {

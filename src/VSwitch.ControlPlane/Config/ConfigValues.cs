@@ -60,6 +60,11 @@ public static class ConfigValues
         };
     }
 
+    /// <summary>A part of 1: 1%, 0.1%, up to 100%.</summary>
+    public static double? Percent(string text) =>
+        text.EndsWith('%') && decimal.TryParse(text.AsSpan(..^1).TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal n) &&
+        n <= 100 ? (double)(n / 100) : null;
+
     /// <summary>A time, to the millisecond: 500ms, 350s, 5m, 2h, 5d.</summary>
     public static TimeSpan? Duration(string text)
     {

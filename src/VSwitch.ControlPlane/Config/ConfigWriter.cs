@@ -54,6 +54,7 @@ public static partial class ConfigWriter
             document.Entries("elasticIps", config.ElasticIps, WriteElasticIp);
             document.Entries("flowLogs", config.FlowLogs, WriteFlowLog);
             document.Entries("mirrors", config.Mirrors, WriteMirror);
+            document.Entries("wires", config.Wires, WriteWire);
             document.Json.WriteEndObject();
         }
 

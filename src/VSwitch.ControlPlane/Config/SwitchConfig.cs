@@ -41,6 +41,9 @@ public sealed record SwitchConfig
     /// <summary>Copies of traffic to a port or a file.</summary>
     public IReadOnlyList<MirrorConfig> Mirrors { get; init; } = [];
 
+    /// <summary>Faults of ports' wires; at most one a port.</summary>
+    public IReadOnlyList<WireConfig> Wires { get; init; } = [];
+
     /// <summary>The prefixes of a list; none when there is no such list.</summary>
     public IReadOnlyList<IpPrefix> PrefixesOf(string prefixList) =>
         PrefixLists.FirstOrDefault(list => list.Name == prefixList)?.Cidrs ?? [];

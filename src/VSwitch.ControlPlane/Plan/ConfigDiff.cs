@@ -47,6 +47,7 @@ public sealed class ConfigDiff
             ElasticIps = diff.Compare(Shapes.ElasticIp, null, before.ElasticIps, after.ElasticIps),
             FlowLogs = diff.Compare(Shapes.FlowLog, null, before.FlowLogs, after.FlowLogs),
             Mirrors = diff.Compare(Shapes.Mirror, null, before.Mirrors, after.Mirrors),
+            Wires = diff.Compare(WireShape.Wire, null, before.Wires, after.Wires),
         };
         return diff;
     }

@@ -50,6 +50,7 @@ internal sealed partial class ConfigValidator
         ValidateDevices();
         ValidateFlowLogs();
         ValidateMirrors();
+        ValidateWires();
     }
 
     private void CollectNames()
@@ -66,6 +67,7 @@ internal sealed partial class ConfigValidator
         Collect(_config.Enis, e => e.Name, e => e.Position, "ENI", _enis, e => e);
         Collect(_config.Instances, i => i.Name, i => i.Position, "instance", _instances, i => i);
         Collect(_config.Mirrors, m => m.Name, m => m.Position, "mirror", new Dictionary<string, MirrorConfig>(), m => m);
+        Collect(_config.Wires, w => w.Port, w => w.Position, "wire", new Dictionary<string, WireConfig>(), w => w);
         Collect(_config.ElasticIps, e => e.Name, e => e.Position, "elastic IP", new Dictionary<string, ElasticIpConfig>(), e => e);
         foreach (PrefixListConfig list in _config.PrefixLists)
         {

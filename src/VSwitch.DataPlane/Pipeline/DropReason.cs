@@ -80,4 +80,6 @@ public enum DropReason : byte
     QueueFull,
     /// <summary>No packet buffer was free, or the frame is larger than any buffer.</summary>
     BufferExhausted,
+    /// <summary>A wire with faults lost the frame before the switch had it (a replay; a switch at work never sees such a frame).</summary>
+    WireLoss,
 }

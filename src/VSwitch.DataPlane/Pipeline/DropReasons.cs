@@ -56,6 +56,7 @@ public static class DropReasons
         DropReason.PortDown => "The port it would leave by has no device, or the device is down.",
         DropReason.QueueFull => "The queue it would leave by is full.",
         DropReason.BufferExhausted => "No packet buffer was free, or the frame is larger than any buffer.",
+        DropReason.WireLoss => "The faults that the port's wire has lost it before the switch had it.",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
 

@@ -62,6 +62,7 @@ internal sealed class ApiServer : IDisposable
         DropEndpoints.Map(app, control);
         CaptureEndpoint.Map(app, control);
         MirrorEndpoints.Map(app, control);
+        WireEndpoints.Map(app, control);
         MetricsEndpoint.Map(app, control);
     }
 

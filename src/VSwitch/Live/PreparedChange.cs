@@ -2,6 +2,7 @@ using VSwitch.ControlPlane.Compile;
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Tables;
+using VSwitch.Devices.Faults;
 
 namespace VSwitch.Live;
 
@@ -30,11 +31,19 @@ internal sealed class PreparedChange(
     /// <summary>Devices that it opened, by port.</summary>
     internal Dictionary<string, IPacketDevice> Added { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Wires for devices that are open and have none, by port.</summary>
+    internal Dictionary<string, FaultyWire> Wired { get; } = new(StringComparer.Ordinal);
+
     /// <inheritdoc/>
     public void Dispose()
     {
         if (!_isCommitted)
         {
+            foreach (FaultyWire wire in Wired.Values)
+            {
+                wire.Abandon();
+            }
+
             foreach (IPacketDevice device in Added.Values)
             {
                 device.Dispose();

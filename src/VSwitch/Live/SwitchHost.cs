@@ -5,6 +5,7 @@ using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Flows;
 using VSwitch.DataPlane.Tables;
 using VSwitch.DataPlane.Workers;
+using VSwitch.Devices.Faults;
 using VSwitch.Devices.Linux;
 using VSwitch.Watching;
 
@@ -189,6 +190,7 @@ internal sealed class SwitchHost : IDisposable
     public void Commit(PreparedChange change)
     {
         List<IPacketDevice> removed = Exchange(change.Wanted, change.Added);
+        List<IPacketDevice> bare = PutBehindWires(change);
         RebaseCounters(change.Snapshot);
         foreach (int eip in change.FreeEips)
         {
@@ -203,12 +205,12 @@ internal sealed class SwitchHost : IDisposable
         _shared.Publish(Snapshot, DevicesByPort());
         for (int i = 0; i < WorkerCount; i++)
         {
-            foreach (int handle in HandlesOf(change.Added.Values, i))
+            foreach (int handle in HandlesOf(change.Added.Values.Concat(change.Wired.Values), i))
             {
                 _waiters[i].Add(handle);
             }
 
-            foreach (int handle in HandlesOf(removed, i))
+            foreach (int handle in HandlesOf(removed.Concat(bare), i).Except(HandlesOf(change.Wired.Values, i)))
             {
                 _waiters[i].Remove(handle);
             }
@@ -279,7 +281,7 @@ internal sealed class SwitchHost : IDisposable
     {
         foreach ((string port, DeviceConfig device) in Wanted(config))
         {
-            _open[port] = (device, DeviceFactory.Open(device, WorkerCount));
+            _open[port] = (device, DeviceFactory.Open(device, WorkerCount, Wires.Of(config, port)));
         }
     }
 
@@ -347,7 +349,12 @@ internal sealed class SwitchHost : IDisposable
     {
         foreach ((string port, DeviceConfig device) in change.Wanted.Where(w => !_open.ContainsKey(w.Key)))
         {
-            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount));
+            change.Added.Add(port, DeviceFactory.Open(device, WorkerCount, Wires.Of(change.Config, port)));
+        }
+
+        foreach ((string port, IPacketDevice device) in Wires.Bare(change.Config, change.Wanted.Keys.Where(_open.ContainsKey), p => _open[p].Device))
+        {
+            change.Wired.Add(port, Wires.Around(device, Wires.Of(change.Config, port)!));
         }
     }
 
@@ -367,6 +374,21 @@ internal sealed class SwitchHost : IDisposable
         }
 
         return removed;
+    }
+
+    /// <summary>Ports that get a wire keep their device behind it. Cannot fail. Returns the devices that are asked by way of their wire from
+    /// now on.</summary>
+    private List<IPacketDevice> PutBehindWires(PreparedChange change)
+    {
+        var bare = new List<IPacketDevice>();
+        foreach ((string port, FaultyWire wire) in change.Wired)
+        {
+            bare.Add(_open[port].Device);
+            _open[port] = (_open[port].Config, wire);
+        }
+
+        Wires.Use(change.Config, _open.Select(o => (o.Key, o.Value.Device)));
+        return bare;
     }
 
     /// <summary>A port or EIP that is new begins to count at 0, whoever had its number.</summary>

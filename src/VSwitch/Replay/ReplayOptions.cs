@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using VSwitch.Devices.Faults;
+
 namespace VSwitch.Replay;
 
 /// <summary>What to replay.</summary>
@@ -29,6 +32,11 @@ internal sealed record ReplaySummary
 
     public FlowSummary Flows { get; set; } = new(0, 0, 0, 0);
 
+    /// <summary>What wires with faults did; null where no port has one. A frame that a wire doubled on its way to the switch is read once
+    /// and counted twice after that.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, WireSummary>? Wires { get; set; }
+
     public List<string> Errors { get; } = [];
 }
 
@@ -36,6 +44,9 @@ internal sealed record ReplaySummary
 internal sealed record PortSummary(
     long Received, long ReceivedBytes, long Sent, long SentBytes, long Forwarded, long Answered, long Consumed, long Dropped,
     long Generated);
+
+/// <summary>What a port's wire did to the frames to the switch and from it.</summary>
+internal sealed record WireSummary(LineCounts In, LineCounts Out);
 
 /// <summary>Connections made, over, evicted (order of checks, section 12; part of those that are over), and live at the end.</summary>
 internal sealed record FlowSummary(long Created, long Removed, long Evicted, long Live);

@@ -28,6 +28,7 @@ internal sealed class ReplayRunner : IDisposable
     private readonly ReplayClock _clock = new();
     private readonly ReplayDrops _drops;
     private readonly IPacketDevice?[] _ports;
+    private readonly ReplayWires _wires;
     private readonly int[] _inputPorts;
     private readonly bool[] _hasEthernet;
     private readonly int[] _otherLinkTypes;
@@ -51,6 +52,7 @@ internal sealed class ReplayRunner : IDisposable
             ? new ReplayPort(name, new PcapWriter(Path.Combine(options.OutputFolder, FileName(name) + ".pcap")), _clock) : null)];
         _shared = new SwitchShared(
             _snapshot, new FlowBudget(config.Switch.ConnectionCapacity, leaseSize: 1, isExact: true), _snapshot.MeterEnd, FixedSecret);
+        _wires = new ReplayWires(config, _ports, _snapshot.PortNames, _clock);
         _shared.Publish(_snapshot, _ports);
         var sizes = new WorkerOptions { SmallBuffers = 1024, LargeBuffers = 64, PortCapacity = _snapshot.PortCount };
         _workers = new WorkerSet(options.Workers, _shared, sizes, config.Switch.RssKey);
@@ -80,6 +82,11 @@ internal sealed class ReplayRunner : IDisposable
             summary.Errors.AddRange(RefusedInputs());
         }
 
+        for (long dueNs = _wires.NextDueNs; dueNs != long.MaxValue; dueNs = _wires.NextDueNs)
+        {
+            MoveClock(dueNs);
+        }
+
         _workers.DropHeld();
         Sum(summary);
         return summary;
@@ -105,7 +112,23 @@ internal sealed class ReplayRunner : IDisposable
         {
             Refuse(port, bytes, DropReason.UnsupportedLinkType);
         }
-        else if (!_workers.InjectAndSettle(bytes, port, _clock.NowNs))
+        else if (!_wires.Has(port))
+        {
+            Inject(port, bytes);
+        }
+        else if (_wires.TryPutIn(port, bytes))
+        {
+            _wires.Deliver(Inject);
+        }
+        else
+        {
+            Refuse(port, bytes, DropReason.WireLoss);
+        }
+    }
+
+    private void Inject(int port, ReadOnlySpan<byte> bytes)
+    {
+        if (!_workers.InjectAndSettle(bytes, port, _clock.NowNs))
         {
             Refuse(port, bytes, DropReason.BufferExhausted);
         }
@@ -156,10 +179,11 @@ internal sealed class ReplayRunner : IDisposable
             return;
         }
 
-        while (_workers.HeldDeadlineNs <= timestampNs)
+        for (long dueNs = NextDueNs; dueNs <= timestampNs; dueNs = NextDueNs)
         {
-            _clock.NowNs = Math.Max(_clock.NowNs, _workers.HeldDeadlineNs);
+            _clock.NowNs = Math.Max(_clock.NowNs, dueNs);
             _workers.SettleHeld(_clock.NowNs);
+            _wires.Deliver(Inject);
         }
 
         while (timestampNs - _clock.NowNs > LongestStepNs)
@@ -173,6 +197,8 @@ internal sealed class ReplayRunner : IDisposable
 
         _clock.NowNs = Math.Max(_clock.NowNs, timestampNs);
     }
+
+    private long NextDueNs => Math.Min(_workers.HeldDeadlineNs, _wires.NextDueNs);
 
     private void Pace(Stopwatch clock, long traceNs, CancellationToken stop)
     {
@@ -214,6 +240,7 @@ internal sealed class ReplayRunner : IDisposable
             }
         }
 
+        summary.Wires = _wires.Summary(_snapshot.PortNames);
         summary.Flows = new FlowSummary(
             _workers.Workers.Sum(w => w.Counters.FlowsCreated), _workers.Workers.Sum(w => w.Counters.FlowsRemoved),
             _workers.Workers.Sum(w => w.Counters.FlowsEvicted),

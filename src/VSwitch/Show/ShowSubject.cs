@@ -62,6 +62,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 Column.Of("table", "name"), Column.Of("vpc", "vpc"), Column.Of("subnets", "subnets"),
                 new("routes", s => string.Join('\n', s.Now.List("routes").Select(r => $"{r.Text("destination")} {r.Text("target")}"))),
             ]),
+        new("wires", "Wires with faults: what they are told to do, what they did.", "/v1/wires", "wires", WireColumns.All(), HasNames: true),
         new("config", "The configuration in force, as a document that run and apply take.", "/v1/config", null, []),
         new("changes", "The changes made, newest first.", "/v1/changes", "changes",
             [
@@ -74,7 +75,7 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     public ShowSubject WithSentences() => this with { Columns = [.. Columns.SkipLast(1), Column.Of("means", "sentence")] };
 
     /// <summary>Key of a row, to find it again at the next look.</summary>
-    public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason");
+    public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason") + row.Text("port");
 
     /// <summary>"out 100Mbps 1000pps, in 1Gbps, dscp ef".</summary>
     private static string Limits(JsonElement eni)

@@ -33,6 +33,7 @@ public sealed class PartEndpointTests : IDisposable
         { "POST /v1/security-groups/web/ingress", """[{ "protocol": "icmp", "source": "0.0.0.0/0" }, { "protocol": "icmpv6", "source": "::/0" }]""", HttpStatusCode.OK, "~ security group web\n    + ingress icmp from 0.0.0.0/0\n    + ingress icmpv6 from ::/0", HttpStatusCode.OK },
         { "POST /v1/security-groups/web/egress", """{ "protocol": "udp", "ports": "53", "destination": "10.0.0.0/8" }""", HttpStatusCode.OK, "~ security group web  egress all allowed -> 3 listed\n    + egress all to 0.0.0.0/0\n    + egress all to ::/0\n    + egress udp 53 to 10.0.0.0/8", HttpStatusCode.OK },
         { "DELETE /v1/security-groups/web/ingress", """{ "protocol": "tcp", "ports": "443", "source": "0.0.0.0/0" }""", HttpStatusCode.OK, "~ security group web\n    - ingress tcp 443 from 0.0.0.0/0 \"public\"", HttpStatusCode.NotFound },
+        { "PUT /v1/wires/vm1", """{ "delay": "20ms", "in": { "loss": "0.5%" } }""", HttpStatusCode.Created, "+ wire vm1  in.delay 20ms  in.loss 0.5%  out.delay 20ms", HttpStatusCode.OK },
         { "DELETE /v1/security-groups/web/egress", """{ "protocol": "all", "destination": "::/0" }""", HttpStatusCode.OK, "~ security group web  egress all allowed -> 1 listed\n    + egress all to 0.0.0.0/0", HttpStatusCode.NotFound },
     };
 
@@ -57,6 +58,9 @@ public sealed class PartEndpointTests : IDisposable
         { "POST /v1/elastic-ips", """{ "name": "eip-9", "address": "203.0.113.10" }""", HttpStatusCode.UnprocessableEntity, "belongs to elastic IP 'eip-1' too" },
         { "POST /v1/elastic-ips", """{ "name": "eip-9", "address": "203.0.113.19", "bandwidth": "fast" }""", HttpStatusCode.UnprocessableEntity, "is not a rate" },
         { "PATCH /v1/elastic-ips/eip-1", """{ "bandwidth": -1 }""", HttpStatusCode.UnprocessableEntity, "is not a rate" },
+        { "PUT /v1/wires/vm9", """{ "loss": "1%" }""", HttpStatusCode.UnprocessableEntity, "there is a wire of port 'vm9', which does not exist" },
+        { "PUT /v1/wires/vm1", """{ "port": "vm2", "loss": "1%" }""", HttpStatusCode.UnprocessableEntity, "'port' is another than 'vm1'" },
+        { "DELETE /v1/wires/vm1", null, HttpStatusCode.NotFound, "there is no wire 'vm1'" },
         { "PUT /v1/elastic-ips/eip-9/association", """{ "eni": "vm1" }""", HttpStatusCode.NotFound, "there is no elastic IP 'eip-9'" },
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm9" }""", HttpStatusCode.UnprocessableEntity, "names ENI 'vm9', which does not exist" },
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm1" }""", HttpStatusCode.UnprocessableEntity, "has elastic IP 'eip-1' already" },

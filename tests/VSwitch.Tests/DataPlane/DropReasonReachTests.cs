@@ -106,6 +106,14 @@ public sealed class DropReasonReachTests : IDisposable
             TraceReplay.RunFile(TestTopologies.Small(), WriteCapture(frame), "a"));
     }
 
+    [Fact]
+    public void Wire_loss_by_a_wire_that_loses_all()
+    {
+        byte[] frame = Frames.Udp(Ends(), 1, 2);
+        SwitchConfig config = TestTopologies.Small() with { Wires = [new WireConfig { Port = "a", In = new WireFaultConfig { Loss = 1 } }] };
+        AssertReplay("wire-loss", "a", frame, TraceReplay.RunFile(config, WriteCapture(frame), "a"));
+    }
+
     [Theory]
     [InlineData("port-down", false, true, int.MaxValue)]
     [InlineData("port-down", true, false, 0)]
@@ -148,7 +156,7 @@ public sealed class DropReasonReachTests : IDisposable
     [Fact]
     public void Every_reason_has_a_row()
     {
-        string[] here = ["unsupported-link-type", "unknown-port", "buffer-exhausted", "port-down", "queue-full"];
+        string[] here = ["unsupported-link-type", "unknown-port", "buffer-exhausted", "port-down", "queue-full", "wire-loss"];
         Assert.Equal(
             DropReasons.All.ToArray().Where(r => r != DropReason.None).Select(r => r.Name()).Order(StringComparer.Ordinal),
             Cases.Values.Select(c => c.Reason).Concat(here).Distinct().Order(StringComparer.Ordinal));

@@ -45,7 +45,7 @@ public sealed class RandomTrafficTests(ITestOutputHelper output)
     {
         DropReason[] elsewhere =
         [
-            DropReason.None, DropReason.UnsupportedLinkType, DropReason.NetworkAcl, DropReason.PortDown, DropReason.QueueFull,
+            DropReason.None, DropReason.UnsupportedLinkType, DropReason.NetworkAcl, DropReason.PortDown, DropReason.QueueFull, DropReason.WireLoss,
             DropReason.BufferExhausted, DropReason.UnknownPort, DropReason.ConnectionTableFull,
         ];
         List<ReferenceOutcome> outcomes = Run(TestTopologies.Rich(), 7, []);

@@ -52,7 +52,7 @@ public sealed class ReferenceSwitchTests
     {
         DropReason[] elsewhere =
         [
-            DropReason.None, DropReason.UnsupportedLinkType, DropReason.NetworkAcl, DropReason.PortDown, DropReason.QueueFull,
+            DropReason.None, DropReason.UnsupportedLinkType, DropReason.NetworkAcl, DropReason.PortDown, DropReason.QueueFull, DropReason.WireLoss,
             DropReason.BufferExhausted,
         ];
         var reached = Rows.SelectMany(row => row.Steps).Select(step => step.Verdict.Split(' '))
