@@ -130,14 +130,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        if (action->Generation == FlowAction.Unrouted)
-        {
-            RefuseUnrouted(p);
-            return;
-        }
-
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
-        DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
+        DropReason refusal = action->Generation == FlowAction.Unrouted ? DropReason.NoRoute
+            : !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
             : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
             : DropReason.None;
