@@ -29,7 +29,8 @@ public static partial class TestTopologies
             ],
             SecurityGroups =
             [
-                .. guarded.SecurityGroups.Select(group => group.Name == "app" ? group with { Ingress = [.. group.Ingress, FromGroup("gold-web")] } : group),
+                .. guarded.SecurityGroups,
+                new SecurityGroupConfig { Name = "blue-friends", Vpc = "blue", Ingress = [FromGroup("gold-web")], Egress = [] },
                 new SecurityGroupConfig
                 {
                     Name = "gold-web",
@@ -40,7 +41,7 @@ public static partial class TestTopologies
             ],
             Enis =
             [
-                .. guarded.Enis,
+                .. guarded.Enis.Select(eni => eni.Name == "app" ? eni with { SecurityGroups = [.. eni.SecurityGroups, "blue-friends"] } : eni),
                 Eni("gold", "gold-a", 0x31, ["gold-open"], "10.3.1.10", "fd00:3:0:1::10"),
                 Eni("gilt", "gold-a", 0x32, ["gold-web"], "10.3.1.11", "fd00:3:0:1::11") with { TcpLoose = true },
                 Eni("aurum", "gold-b", 0x33, ["gold-open", "gold-web"], "10.3.2.10", "fd00:3:0:2::10") with { Mtu = 1400 },

@@ -140,15 +140,10 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        if (action->Generation == FlowAction.Unrouted)
-        {
-            RefuseUnrouted(p);
-            return;
-        }
-
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
         bool isOther = (!fromEnd && action->SourceXor != 0) || !IsQuoteTranslatedBy(p, action, quote);
-        DropReason refusal = isOther ? DropReason.ConnectionInvalid
+        DropReason refusal = action->Generation == FlowAction.Unrouted ? DropReason.NoRoute
+            : isOther ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
             : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
             : DropReason.None;

@@ -24,7 +24,7 @@ public sealed class PeeringWaysideTests
         using var real = new RecordedSwitch(PolicyLab.Read(Of()), workers);
         using var lab = new PolicyLab(Of());
         FrameEnd whole = Assert.Single(real.Receive("a", lab.From("a", a, g).Udp(1000, 2000).Payload(100).Build(), Start));
-        byte[][] fragments = [.. Frames.Fragments(lab.From("a", a, g).Udp(1000, 2000).Payload(100).Build(), 32, 7)];
+        byte[][] fragments = [.. Frames.Fragments(lab.From("a", a, g).Udp(1000, 2000).Payload(100).Build(), 32, 0)];
         FrameEnd[] ends = [.. new[] { 2, 0, 1, 3 }.SelectMany(i => real.Receive("a", fragments[i], Start + i))];
         Assert.All(ends, end => Assert.Equal(("g", DropReason.None), (end.Port, end.Reason)));
         PacketAssert.Equal(whole.Frame, Reassembler.Join(ends.Select(end => end.Frame)));
@@ -42,7 +42,7 @@ public sealed class PeeringWaysideTests
         lab.Passes("g", Error(lab, "g", g, a, sent), "a");
         byte[] replied = lab.Passes("g", lab.From("g", g, a).Udp(2, 1).Payload(40), "a");
         lab.Passes("a", Error(lab, "a", a, g, replied), "g");
-        lab.Drops("r", Error(lab, "r", R4, G4, sent), DropReason.ConnectionInvalid);
+        lab.Drops("h", Error(lab, "h", g == G4 ? H4 : "fd00:c:0:2::10", a, sent), g == G4 ? DropReason.ConnectionInvalid : DropReason.SpoofedIp);
         Assert.Equal(1, lab.ConnectionCount);
     }
 
