@@ -53,6 +53,7 @@ internal sealed class ApiServer : IDisposable
         EniEndpoints.Map(app, control);
         PolicyEndpoints.Map(app, control);
         ElasticIpEndpoints.Map(app, control);
+        NatGatewayEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);

@@ -8,7 +8,7 @@ using VSwitch.Live;
 namespace VSwitch.Api;
 
 /// <summary>The families of metrics and what each means. src/VSwitch.ControlPlane/Metrics/README.md tells users.</summary>
-internal sealed class MetricsExposition
+internal sealed partial class MetricsExposition
 {
     private const double NsPerSecond = 1e9;
     private const int BitsPerByte = 8;
@@ -42,7 +42,7 @@ internal sealed class MetricsExposition
     }
 
     /// <summary>Each writes one family, or a few small ones.</summary>
-    public IEnumerable<Action<PrometheusWriter>> Families => [.. Ports(), Drops, .. Devices(), .. ElasticIps(), .. Workers(), Tables, Latency, Control, Process];
+    public IEnumerable<Action<PrometheusWriter>> Families => [.. Ports(), Drops, .. Devices(), .. ElasticIps(), .. NatGateways(), .. Workers(), Tables, Latency, Control, Process];
 
     private IEnumerable<Action<PrometheusWriter>> Ports()
     {

@@ -21,6 +21,7 @@ internal sealed class MetricsReading
         ForwardingSnapshot snapshot = workers.Shared.Snapshot;
         Ports = ReadPorts(workers, snapshot);
         ElasticIps = ReadElasticIps(workers, snapshot);
+        NatGateways = NatReading.All(workers.Shared);
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
@@ -37,6 +38,9 @@ internal sealed class MetricsReading
 
     /// <summary>EIPs, bound or not.</summary>
     public IReadOnlyList<ElasticIpMetrics> ElasticIps { get; }
+
+    /// <summary>NAT gateways.</summary>
+    public IReadOnlyList<NatReading> NatGateways { get; }
 
     /// <summary>Workers.</summary>
     public IReadOnlyList<WorkerReading> Workers { get; }

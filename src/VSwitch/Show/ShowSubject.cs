@@ -42,6 +42,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 new("bandwidth", s => s.Now.At("bandwidth") is JsonElement b ? HumanText.Rate(b.GetDouble()) : "no cap", IsNumber: true),
                 Column.Of("billing", "billing"),
             ], HasNames: true),
+        new("nat-gateways", "The NAT gateways: connections, size, EIPs, ports in use.", "/v1/nat-gateways", "natGateways",
+            [
+                Column.Of("gateway", "name"), Column.Of("vpc", "vpc"), Column.Of("size", "size"), Column.Count("connections", "connections"),
+                NatEip("eips", e => $"{e.Text("name")} {e.Text("address")}"), NatEip("tcp ports", e => e.Text("portsInUse.tcp")),
+                NatEip("udp ports", e => e.Text("portsInUse.udp")), NatEip("icmp ids", e => e.Text("portsInUse.icmp")),
+                NatEip("refused", e => (e.Number("portsExhausted") + e.Number("connectionsExhausted")).ToString("0", CultureInfo.InvariantCulture)),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
@@ -69,6 +76,9 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     public static string KeyOf(JsonElement row) => row.At("name") != null ? row.Text("name") : row.Text("index") + row.Text("reason");
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
+
+    /// <summary>A line for each EIP of a NAT gateway.</summary>
+    private static Column NatEip(string title, Func<JsonElement, string> text) => new(title, s => string.Join('\n', s.Now.List("elasticIps").Select(text)));
 
     private static Column[] Ports() =>
     [
