@@ -129,14 +129,9 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        if (!IsQuoteTranslatedBy(p, action, quote))
-        {
-            Drop(p, DropReason.ConnectionInvalid);
-            return;
-        }
-
         bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
-        DropReason refusal = !fromEnd && action->SourceXor != 0 ? DropReason.ConnectionInvalid
+        bool isOther = (!fromEnd && action->SourceXor != 0) || !IsQuoteTranslatedBy(p, action, quote);
+        DropReason refusal = isOther ? DropReason.ConnectionInvalid
             : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
             : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
             : DropReason.None;

@@ -10,7 +10,7 @@ namespace VSwitch.DataPlane.Pipeline;
 public sealed unsafe partial class PacketPipeline<TTracer>
 {
     private const long HoldNs = 1_000_000_000;
-    private const PacketFlags ParsedFlags = PacketFlags.IsV6 | PacketFlags.Fragment | PacketFlags.LaterFragment;
+    private const PacketFlags ParsedFlags = PacketFlags.IsV6 | PacketFlags.Fragment | PacketFlags.LaterFragment | PacketFlags.Saved;
     private readonly HeldPackets _held;
     private RawIp6 _askedNextHop;
     private int _heldVersion;
