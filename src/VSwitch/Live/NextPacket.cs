@@ -82,6 +82,10 @@ internal static class NextPacket
         l4[..20].Clear();
         bool isFromHigher = record.IsOpenerHigher != isReply;
         (ushort from, ushort to) = isFromHigher ? (record.HigherPort, record.LowerPort) : (record.LowerPort, record.HigherPort);
+
+        // The key has private ports; the packet comes for the public one.
+        ushort mapped = (ushort)((isReply ? record.Reply : record.Forward).PortXor >> 16);
+        to ^= mapped;
         switch (record.Protocol)
         {
             case Tcp:
@@ -99,7 +103,7 @@ internal static class NextPacket
             case Icmp6 when record.IsV6:
                 byte query = (byte)(record.Detail.Selector >> 8);
                 l4[0] = isReply ? IcmpRules.AnswerTo(query, record.IsV6) : query;
-                MemoryMarshal.Write(l4[4..], record.IsOpenerHigher ? record.HigherPort : record.LowerPort);
+                MemoryMarshal.Write(l4[4..], (ushort)((record.IsOpenerHigher ? record.HigherPort : record.LowerPort) ^ mapped));
                 return 8;
             default:
                 return 8;
