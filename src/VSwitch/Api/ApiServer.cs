@@ -59,6 +59,7 @@ internal sealed class ApiServer : IDisposable
         ElasticIpEndpoints.Map(app, control);
         ProtectionEndpoints.Map(app, control);
         LoadBalancerEndpoints.Map(app, control);
+        NatGatewayEndpoints.Map(app, control);
         WorkerEndpoints.Map(app, control);
         ConnectionEndpoints.Map(app, control);
         TraceEndpoint.Map(app, control);

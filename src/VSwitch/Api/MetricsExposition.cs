@@ -44,8 +44,8 @@ internal sealed partial class MetricsExposition
     /// <summary>Each writes one family, or a few small ones.</summary>
     public IEnumerable<Action<PrometheusWriter>> Families =>
     [
-        .. Ports(), .. Limits(), Drops, .. Devices(), .. ElasticIps(), .. Scrubbing(), .. LoadBalancers(), .. Workers(), Tables, Latency, Control, Usage,
-        Process,
+        .. Ports(), .. Limits(), Drops, .. Devices(), .. ElasticIps(), .. NatGateways(), .. Scrubbing(), .. LoadBalancers(), .. Workers(), Tables, Latency,
+        Control, Usage, Process,
     ];
 
     private IEnumerable<Action<PrometheusWriter>> Ports()

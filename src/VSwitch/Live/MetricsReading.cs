@@ -26,6 +26,7 @@ internal sealed class MetricsReading
         ElasticIps = ReadElasticIps(control.Host, snapshot);
         EipHealth = ReadHealth(control.Host);
         Backends = ReadBackends(control.Host);
+        NatGateways = NatReading.All(workers.Shared);
         Workers = [.. workers.Workers.Select(WorkerReading.Of)];
         ConnectionCapacity = workers.Shared.Budget.Capacity;
         Neighbors = workers.Shared.Neighbors.CountKnown();
@@ -49,6 +50,9 @@ internal sealed class MetricsReading
 
     /// <summary>Backends of load balancers.</summary>
     public IReadOnlyList<BackendMetrics> Backends { get; }
+
+    /// <summary>NAT gateways.</summary>
+    public IReadOnlyList<NatReading> NatGateways { get; }
 
     /// <summary>Workers.</summary>
     public IReadOnlyList<WorkerReading> Workers { get; }

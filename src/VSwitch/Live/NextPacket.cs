@@ -102,7 +102,7 @@ internal static class NextPacket
             case Icmp6 when record.IsV6:
                 byte query = (byte)(record.Detail.Selector >> 8);
                 l4[0] = isReply ? IcmpRules.AnswerTo(query, record.IsV6) : query;
-                MemoryMarshal.Write(l4[4..], record.IsOpenerHigher ? record.HigherPort : record.LowerPort);
+                MemoryMarshal.Write(l4[4..], (ushort)((record.IsOpenerHigher ? record.HigherPort : record.LowerPort) ^ mapped));
                 return 8;
             default:
                 return 8;

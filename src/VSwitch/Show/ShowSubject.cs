@@ -101,6 +101,13 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
                 new("live", s => EachBackend(s.Now, b => b.Text("connections")), IsNumber: true),
                 new("total", s => EachBackend(s.Now, b => b.Text("totalConnections")), IsNumber: true),
             ], HasNames: true),
+        new("nat-gateways", "The NAT gateways: connections, size, EIPs, ports in use.", "/v1/nat-gateways", "natGateways",
+            [
+                Column.Of("gateway", "name"), Column.Of("vpc", "vpc"), Column.Of("size", "size"), Column.Count("connections", "connections"),
+                NatEip("eips", e => $"{e.Text("name")} {e.Text("address")}"), NatEip("tcp ports", e => e.Text("portsInUse.tcp")),
+                NatEip("udp ports", e => e.Text("portsInUse.udp")), NatEip("icmp ids", e => e.Text("portsInUse.icmp")),
+                NatEip("refused", e => (e.Number("portsExhausted") + e.Number("connectionsExhausted")).ToString("0", CultureInfo.InvariantCulture)),
+            ], HasNames: true),
         new("groups", "The security groups, their rules, and who has them.", "/v1/security-groups", "securityGroups",
             [
                 Column.Of("group", "name"), Column.Of("vpc", "vpc"),
@@ -162,6 +169,9 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
         EachBackend(balancer, (l, i) => l.List("backends").Skip(i).Select(text).FirstOrDefault(""));
 
     private static string Rules(int count) => count == 1 ? "1 rule" : $"{count} rules";
+
+    /// <summary>A line for each EIP of a NAT gateway.</summary>
+    private static Column NatEip(string title, Func<JsonElement, string> text) => new(title, s => string.Join('\n', s.Now.List("elasticIps").Select(text)));
 
     private static Column[] Ports() =>
     [
