@@ -4,7 +4,7 @@ namespace VSwitch.DataPlane.Limits;
 
 /// <summary>The rate limits that all workers share, each one 64-bit word: the time at which the bucket will be full again
 /// (generic cell rate algorithm). A packet moves it by its own duration with one compare-and-swap, so the cap is exact
-/// whatever the number of workers; a change of rate keeps the word, that is the level in time (semantics.md decision 11).</summary>
+/// whatever the number of workers; a change of rate keeps the level (<see cref="ChangeRate"/>).</summary>
 public sealed unsafe class TokenBuckets : IDisposable
 {
     /// <summary>Smallest burst, bytes: two of the largest super-packets.</summary>
@@ -42,6 +42,21 @@ public sealed unsafe class TokenBuckets : IDisposable
         Volatile.Write(ref _buckets[rate.Bucket].BitsPerSecond, rate.BitsPerSecond);
     }
 
+    /// <summary>Changes the rate of a bucket in use; takes effect with the next packet and keeps the bucket's level (semantics.md decision 11): the time
+    /// for which its tokens last. An empty bucket stays empty, also when the new rate's burst is another.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such bucket.</exception>
+    public void ChangeRate(BucketRate rate)
+    {
+        (int bucket, long next) = rate;
+        long before = (uint)bucket < (uint)Capacity ? Volatile.Read(ref _buckets[bucket].BitsPerSecond) : 0;
+        if (before > 0 && next > 0 && before != next)
+        {
+            Interlocked.Add(ref _buckets[bucket].FullAtNs, BurstNs(next) - BurstNs(before));
+        }
+
+        SetRate(rate);
+    }
+
     /// <summary>Makes a bucket that nobody uses as good as new: full, and without a rate.</summary>
     public void Clear(int bucket)
     {
@@ -63,8 +78,7 @@ public sealed unsafe class TokenBuckets : IDisposable
         }
 
         long cost = (long)((Int128)bytes * 8 * NanosecondsPerSecond / rate);
-        long burstBytes = Math.Max(rate / 8 * BurstMs / 1000, LeastBurstBytes);
-        long burst = (long)((Int128)burstBytes * 8 * NanosecondsPerSecond / rate);
+        long burst = BurstNs(rate);
         while (true)
         {
             long old = Volatile.Read(ref b->FullAtNs);
@@ -83,4 +97,8 @@ public sealed unsafe class TokenBuckets : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>How long a full bucket lasts.</summary>
+    private static long BurstNs(long bitsPerSecond) =>
+        (long)((Int128)Math.Max(bitsPerSecond / 8 * BurstMs / 1000, LeastBurstBytes) * 8 * NanosecondsPerSecond / bitsPerSecond);
 }

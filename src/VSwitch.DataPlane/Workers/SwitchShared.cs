@@ -150,7 +150,7 @@ public sealed class SwitchShared : IDisposable
     {
         foreach (BucketRate rate in snapshot.BucketRates)
         {
-            Buckets.SetRate(rate);
+            Buckets.ChangeRate(rate);
         }
     }
 }
