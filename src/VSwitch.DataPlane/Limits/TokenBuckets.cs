@@ -3,8 +3,8 @@ using VSwitch.DataPlane.Buffers;
 namespace VSwitch.DataPlane.Limits;
 
 /// <summary>The rate limits that all workers share, each one 64-bit word (<see cref="CellRate"/>), so the cap is exact whatever the
-/// number of workers; a change of rate keeps the word, that is the level in time (semantics.md decision 11). A bucket holds bits or
-/// packets: whoever takes from it says which.</summary>
+/// number of workers; a change of rate keeps the level (<see cref="ChangeRate"/>). A bucket holds bits or packets: whoever takes from it
+/// says which.</summary>
 public sealed unsafe class TokenBuckets : IDisposable
 {
     /// <summary>Smallest burst, bytes: two of the largest super-packets.</summary>
@@ -45,6 +45,21 @@ public sealed unsafe class TokenBuckets : IDisposable
         Volatile.Write(ref _buckets[rate.Bucket].PerSecond, rate.PerSecond);
     }
 
+    /// <summary>Changes the rate of a bucket in use; takes effect with the next packet and keeps the bucket's level (semantics.md decision 11): the time
+    /// for which its tokens last. An empty bucket stays empty, also when the new rate's burst is another.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such bucket.</exception>
+    public void ChangeRate(BucketRate rate)
+    {
+        (int bucket, long next) = rate;
+        long before = (uint)bucket < (uint)Capacity ? Volatile.Read(ref _buckets[bucket].PerSecond) : 0;
+        if (before > 0 && next > 0 && before != next)
+        {
+            Interlocked.Add(ref _buckets[bucket].FullAtNs, BurstNs(next) - BurstNs(before));
+        }
+
+        SetRate(rate);
+    }
+
     /// <summary>Makes a bucket that nobody uses as good as new: full, and without a rate.</summary>
     public void Clear(int bucket)
     {
@@ -65,8 +80,7 @@ public sealed unsafe class TokenBuckets : IDisposable
             return true;
         }
 
-        long burstBytes = Math.Max(rate / 8 * BurstMs / 1000, LeastBurstBytes);
-        return CellRate.TryTake(ref b->FullAtNs, BitsNs(bytes, rate), BitsNs(burstBytes, rate), nowNs);
+        return CellRate.TryTake(ref b->FullAtNs, BitsNs(bytes, rate), BurstNs(rate), nowNs);
     }
 
     /// <summary>Takes the tokens for packets; false when they are over the rate. Exact to whole nanoseconds a packet.</summary>
@@ -112,4 +126,7 @@ public sealed unsafe class TokenBuckets : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>How long a full bucket lasts.</summary>
+    private static long BurstNs(long bitsPerSecond) => BitsNs(Math.Max(bitsPerSecond / 8 * BurstMs / 1000, LeastBurstBytes), bitsPerSecond);
 }

@@ -192,7 +192,7 @@ public sealed class SwitchShared : IDisposable
     {
         foreach (BucketRate rate in snapshot.BucketRates)
         {
-            Buckets.SetRate(rate);
+            Buckets.ChangeRate(rate);
         }
 
         foreach (BucketRate rate in snapshot.PortRates)

@@ -84,7 +84,8 @@ internal static class NextPacket
         (ushort from, ushort to) = isFromHigher ? (record.HigherPort, record.LowerPort) : (record.LowerPort, record.HigherPort);
 
         // Its sender knows the other end by what the action translates.
-        to ^= (ushort)((isReply ? record.Reply : record.Forward).PortXor >> 16);
+        ushort mapped = (ushort)((isReply ? record.Reply : record.Forward).PortXor >> 16);
+        to ^= mapped;
         switch (record.Protocol)
         {
             case Tcp:

@@ -14,6 +14,25 @@ public class TokenBucketsTests
         Assert.Throws<ArgumentOutOfRangeException>(() => buckets.SetRate(new BucketRate(bucket, 1000)));
     }
 
+    [Theory]
+    [InlineData(20_000_000, 200_000_000)]
+    [InlineData(200_000_000, 20_000_000)]
+    [InlineData(40_000_000, 1_000_000)]
+    public void An_emptied_bucket_stays_empty_when_its_rate_changes_and_fills_at_the_new_one(long before, long after)
+    {
+        using var buckets = new TokenBuckets(1);
+        buckets.SetRate(new BucketRate(0, before));
+        while (buckets.TryTake(0, 1000, 0))
+        {
+        }
+
+        buckets.ChangeRate(new BucketRate(0, after));
+        long frameNs = 1000L * 8 * 1_000_000_000 / after;
+        Assert.False(buckets.TryTake(0, 1000, 0));
+        Assert.True(buckets.TryTake(0, 1000, frameNs));
+        Assert.False(buckets.TryTake(0, 1000, frameNs));
+    }
+
     [Fact]
     public void A_bucket_lets_its_burst_pass_and_then_its_rate()
     {
