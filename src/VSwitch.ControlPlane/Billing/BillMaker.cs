@@ -27,7 +27,7 @@ public sealed class BillMaker(BillingConfig billing)
         long asOf = Math.Clamp(Math.Max(now, history.LastAt), from, to);
         BillEip[] eips =
         [
-            .. history.Eips.Where(e => (eip == null || e.Name == eip) && e.Segments[0].From < asOf && (e.ReleasedAt ?? long.MaxValue) > from)
+            .. history.Eips.Where(e => asOf > from && (eip == null || e.Name == eip) && e.Segments[0].From < asOf && (e.ReleasedAt ?? long.MaxValue) > from)
                 .OrderBy(e => e.Name, StringComparer.Ordinal).ThenBy(e => e.Allocation).Select(e => BillOf(e, from, to, asOf)),
         ];
         int unpriced = eips.Sum(e => e.Lines.Count(l => l.Amount == null));
@@ -47,7 +47,7 @@ public sealed class BillMaker(BillingConfig billing)
         var lines = new List<BillLine>();
         var traffic = new List<BilledSpan>();
         long chargedDay = long.MinValue;
-        foreach (BilledSpan span in new MonthlyPackages(_calendar).SpansOf(eip, asOf))
+        foreach (BilledSpan span in new MonthlyPackages(_calendar).SpansOf(eip, asOf, asOf < to))
         {
             if (span.Billing == BillingType.Traffic)
             {
@@ -55,7 +55,7 @@ public sealed class BillMaker(BillingConfig billing)
                 continue;
             }
 
-            AddTraffic(lines, traffic, (from, to), ref chargedDay);
+            AddTraffic(lines, traffic, (from, to), asOf, ref chargedDay);
             if (span.Billing == BillingType.Monthly)
             {
                 AddPackage(lines, span, from, to);
@@ -66,7 +66,7 @@ public sealed class BillMaker(BillingConfig billing)
             }
         }
 
-        AddTraffic(lines, traffic, (from, to), ref chargedDay);
+        AddTraffic(lines, traffic, (from, to), asOf, ref chargedDay);
         UsageCounts usage = default;
         foreach (UsageSegment segment in eip.Segments)
         {
@@ -111,7 +111,7 @@ public sealed class BillMaker(BillingConfig billing)
 
     /// <summary>Spans one behind the other are one: bandwidth does not matter to them. A day that was begun costs its retention once.
     /// </summary>
-    private void AddTraffic(List<BillLine> lines, List<BilledSpan> spans, (long From, long To) month, ref long chargedDay)
+    private void AddTraffic(List<BillLine> lines, List<BilledSpan> spans, (long From, long To) month, long asOf, ref long chargedDay)
     {
         if (spans.Count == 0)
         {
@@ -123,7 +123,7 @@ public sealed class BillMaker(BillingConfig billing)
         var all = default(UsageCounts);
         foreach (BilledSpan span in spans)
         {
-            all += span.Segment.Between(Math.Max(span.From, month.From), span.IsOpen ? month.To : Math.Min(Math.Max(span.To, span.From + 1), month.To));
+            all += span.Segment.Between(Math.Max(span.From, month.From), span.To >= asOf ? month.To : Math.Min(span.To, month.To));
         }
 
         BilledSpan whole = spans[^1] with { BandwidthBitsPerSecond = null, IsOpen = spans[^1].IsOpen && end == spans[^1].To };

@@ -38,6 +38,16 @@ internal static class LedgerFiles
     public static IReadOnlyList<LedgerLine> InOrder(IEnumerable<LedgerFile> files) =>
         [.. files.SelectMany(f => f.Lines).DistinctBy(l => l.Number).OrderBy(l => l.Number)];
 
+    /// <summary>Deletes files until so many are left.</summary>
+    public static void DeleteOldest(IStateFiles files, int left)
+    {
+        IReadOnlyList<string> names = In(files);
+        foreach (string name in names.Take(names.Count - left))
+        {
+            files.Delete(name);
+        }
+    }
+
     /// <summary>Reads a file.</summary>
     /// <param name="files">The folder.</param>
     /// <param name="name">The file.</param>

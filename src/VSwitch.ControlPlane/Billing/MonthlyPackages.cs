@@ -28,10 +28,15 @@ internal sealed class MonthlyPackages(BillingCalendar calendar)
     private long? _end;
     private long? _paid;
     private long _begun;
+    private bool _isRunning;
 
     /// <summary>The spans of an EIP until a second, in the order of time.</summary>
-    public List<BilledSpan> SpansOf(EipUsage eip, long asOf)
+    /// <param name="eip">The EIP.</param>
+    /// <param name="asOf">The second.</param>
+    /// <param name="isRunning">True when time goes on behind it: what does so too is open.</param>
+    public List<BilledSpan> SpansOf(EipUsage eip, long asOf, bool isRunning)
     {
+        _isRunning = isRunning;
         (_end, _number) = (null, 0);
         var spans = new List<BilledSpan>();
         for (int i = 0; i < eip.Segments.Count; i++)
@@ -61,13 +66,13 @@ internal sealed class MonthlyPackages(BillingCalendar calendar)
             {
                 Begin(cursor);
                 _paid = terms.BandwidthBitsPerSecond;
-                spans.Add(new BilledSpan(BillingType.Monthly, _paid, cursor, _end!.Value, _end > asOf, segment));
+                spans.Add(new BilledSpan(BillingType.Monthly, _paid, cursor, _end!.Value, _isRunning && _end > asOf, segment));
                 cursor = Math.Min(to, _end.Value);
             }
             else
             {
                 _end = null;
-                bool isOpen = to == asOf && (segment.To == null || segment.To > asOf);
+                bool isOpen = _isRunning && to == asOf && (segment.To == null || segment.To > asOf);
                 spans.Add(new BilledSpan(terms.Billing, terms.BandwidthBitsPerSecond, cursor, to, isOpen, segment));
                 cursor = to;
             }

@@ -34,6 +34,7 @@ public sealed class UsageLedger : IDisposable
     private long _allocation;
     private long _readAt;
     private bool _isTailUnknown;
+    private bool _isNameUnknown;
     private bool _wasClosed = true;
 
     private UsageLedger(IStateFiles files, BillingCalendar calendar, LedgerLimits limits)
@@ -151,14 +152,14 @@ public sealed class UsageLedger : IDisposable
         }
 
         Compare(at, at, configured);
-        Flush();
+        FlushIfWell();
     }
 
     /// <summary>Writes that the clock was set.</summary>
     public void NoteClock(long at, long seconds)
     {
         Keep(new ClockStepped(Advance(at), seconds));
-        Flush();
+        FlushIfWell();
     }
 
     /// <summary>Writes the last counts and that the process ended. EIPs stay: what is configured is billed while no switch runs, too.
@@ -245,8 +246,7 @@ public sealed class UsageLedger : IDisposable
             _findings.Add($"{file.Name} has {file.Damaged} damaged lines between whole ones; totals go on behind them, and the file as it was is {file.Name}.damaged");
         }
 
-        _file = file.Name;
-        Rewrite(LedgerFold.Fold(file.Lines, _calendar.HourOf));
+        Rewrite(file.Name, LedgerFold.Fold(file.Lines, _calendar.HourOf));
     }
 
     private void SetAside(LedgerFile file, string why)
@@ -340,6 +340,15 @@ public sealed class UsageLedger : IDisposable
         _pending.Add(new LedgerLine(++_number, entry).ToUtf8());
     }
 
+    /// <summary>A disk that fails is tried again with the next sample, not with each of many changes.</summary>
+    private void FlushIfWell()
+    {
+        if (Problem == null)
+        {
+            Flush();
+        }
+    }
+
     private bool Flush()
     {
         if (_pending.Count == 0)
@@ -363,13 +372,16 @@ public sealed class UsageLedger : IDisposable
         Hold();
         if (_file == null)
         {
-            _file = LedgerFiles.NameOf(LastAt);
-            Rewrite([]);
+            Rewrite(LedgerFiles.NameOf(LastAt), []);
+        }
+        else if (_isNameUnknown)
+        {
+            Rewrite(_file, LedgerFiles.Read(_files, _file).Lines);
         }
 
         byte[] content = [.. _isTailUnknown ? "\n"u8 : default, .. lines.SelectMany(l => l)];
         _isTailUnknown = true;
-        _files.Append(_file, content);
+        _files.Append(_file!, content);
         _isTailUnknown = false;
         _fileBytes += content.Length;
     });
@@ -382,7 +394,7 @@ public sealed class UsageLedger : IDisposable
             _files.Claim();
             if (_file != null && _files.Read(_file) == null)
             {
-                Rewrite(Snapshot());
+                Rewrite(_file, Snapshot());
             }
         }
     }
@@ -398,34 +410,13 @@ public sealed class UsageLedger : IDisposable
 
         return Try(() =>
         {
-            Rewrite(LedgerFold.Fold(LedgerFiles.Read(_files, _file).Lines, _calendar.HourOf));
-            string old = _file;
-            _file = name;
-            try
-            {
-                Rewrite(Snapshot());
-            }
-            catch
-            {
-                _file = old;
-                _isTailUnknown = true;
-                throw;
-            }
-
-            DeleteOldest();
+            Rewrite(_file, LedgerFold.Fold(LedgerFiles.Read(_files, _file).Lines, _calendar.HourOf));
+            Rewrite(name, Snapshot());
+            LedgerFiles.DeleteOldest(_files, _limits.Months);
         });
     }
 
     private List<LedgerLine> Snapshot() => [.. _accounts.Values.Select(a => new LedgerLine(++_number, a.Recorded with { At = LastAt }))];
-
-    private void DeleteOldest()
-    {
-        IReadOnlyList<string> names = LedgerFiles.In(_files);
-        foreach (string name in names.Take(names.Count - _limits.Months))
-        {
-            _files.Delete(name);
-        }
-    }
 
     private bool FoldIfLong()
     {
@@ -437,23 +428,25 @@ public sealed class UsageLedger : IDisposable
         return Try(() =>
         {
             List<LedgerLine> lines = LedgerFold.Fold(LedgerFiles.Read(_files, _file).Lines, _calendar.HourOf);
-            Rewrite(lines);
+            Rewrite(_file, lines);
             if (_fileBytes > _limits.FoldBytes)
             {
-                Rewrite(LedgerFold.Fold(lines, s => _calendar.DayOf(s).DayNumber));
+                Rewrite(_file, LedgerFold.Fold(lines, s => _calendar.DayOf(s).DayNumber));
             }
         });
     }
 
-    /// <summary>The newest file with these lines; at every instant there is the one before or this one.</summary>
-    private void Rewrite(IReadOnlyList<LedgerLine> lines)
+    /// <summary>A file anew, which is then the one that is written to; at every instant there is the one before or this one. Until the
+    /// folder is flushed nobody knows which, and nothing may be added.</summary>
+    private void Rewrite(string file, IReadOnlyList<LedgerLine> lines)
     {
         byte[] content = [.. lines.SelectMany(l => l.ToUtf8())];
-        string temporary = _file + Temporary;
+        string temporary = file + Temporary;
         try
         {
             _files.Write(temporary, content);
-            _files.Rename(temporary, _file!);
+            _isNameUnknown |= file == _file;
+            _files.Rename(temporary, file);
             _files.FlushFolder();
         }
         catch (IOException)
@@ -462,8 +455,8 @@ public sealed class UsageLedger : IDisposable
             throw;
         }
 
+        (_file, _isNameUnknown, _isTailUnknown) = (file, false, false);
         _fileBytes = _foldedBytes = content.Length;
-        _isTailUnknown = false;
     }
 
     /// <summary>On a full disk it is in the way of others; the first error is the one that is told.</summary>

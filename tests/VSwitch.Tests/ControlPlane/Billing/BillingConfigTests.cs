@@ -41,13 +41,13 @@ public class BillingConfigTests
     [InlineData("{ prices: { bandwidth: { perMbpsHour: 0.123456789 } } }", 1, 48, "is not a price")]
     [InlineData("{ prices: { bandwidth: { perMbpsHour: [] } } }", 1, 48, "last tier")]
     [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ upTo: 1Mbps, price: 1 }] } } }", 1, 48, "last tier")]
-    [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ upTo: 5, price: 1 }, { price: 1 }] } } }", 1, 57, "is not a bandwidth")]
+    [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ upTo: 5, price: 1 }] } } }", 1, 57, "is not a bandwidth")]
     [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ price: 1 }, { price: 2 }] } } }", 1, 63, "without 'upTo'")]
     [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ upTo: 5Mbps, price: 1 }, { upTo: 5Mbps, price: 2 }, { price: 1 }] } } }", 1, 76, "tiers go upward")]
     [InlineData("{ prices: { bandwidth: { perMbpsHour: [{ upTo: 5Mbps }, { price: 1 }] } } }", 1, 49, "has no 'price'")]
     [InlineData("{ prices: { traffic: {} } }", 1, 31, "exactly one of 'perGB'")]
     [InlineData("{ prices: { traffic: { perGB: 1, perGiB: 1 } } }", 1, 31, "exactly one of 'perGB'")]
-    [InlineData("{ prices: { traffic: { perGB: 1, retentionPerDay: 1, retentionPerHour: 1 } } }", 1, 82, "by the day or by the hour")]
+    [InlineData("{ prices: { traffic: { perGB: 1, retentionPerDay: 1, retentionPerHour: 1 } } }", 1, 81, "by the day or by the hour")]
     public void Errors_have_their_place_and_the_mend(string billing, int line, int column, string message)
     {
         ConfigError error = Assert.Single(ConfigReader.Parse("test", "billing: " + billing).Errors);

@@ -13,7 +13,7 @@ public class JdCloudExampleTests
     {
         LedgerScript script = new LedgerScript().Begin("2017-08-02 10:00:00", LedgerScript.Eip(BillingType.Monthly, 1)).Close("2017-08-20 00:00:00");
         Bill bill = script.Bill("2017-08", "2017-09-01");
-        Assert.Equal(["08-02 10:00:00 09-03 00:00:00* Package 1 month x 23 = 23.00"], LedgerScript.Lines(bill));
+        Assert.Equal(["08-02 10:00:00 09-03 00:00:00 Package 1 month x 23 = 23.00"], LedgerScript.Lines(bill));
         Assert.Equal(23.00m, bill.Total);
     }
 

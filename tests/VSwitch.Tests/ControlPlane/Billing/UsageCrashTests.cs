@@ -12,7 +12,7 @@ namespace VSwitch.Tests.ControlPlane.Billing;
 /// fails: what was written counts, once; at most the sample in flight is lost.</summary>
 public class UsageCrashTests(ITestOutputHelper output)
 {
-    private const int Minutes = 12;
+    private const int Minutes = 24;
     private const long BytesAMinute = 1000;
     private static readonly LedgerLimits Small = new(FoldBytes: 1500, Months: 2);
     private static readonly EipTerms ByBytes = LedgerScript.Eip(BillingType.Traffic, 5);
@@ -49,7 +49,7 @@ public class UsageCrashTests(ITestOutputHelper output)
         int failures = 0;
         foreach (int length in new[] { 1, 2, 5, 20 })
         {
-            for (int first = FirstStep(); first < FirstStep() + 120; first++)
+            for (int first = FirstStep(); first < FirstStep() + 60; first++)
             {
                 int from = first;
                 Assert.False(Live(0, step => step >= from && step < from + length, out SimulatedDisk disk, out _, out long errors));
