@@ -60,7 +60,15 @@ public static partial class TestTopologies
         {
             ElasticIps = [.. Rich().ElasticIps.Select(eip => eip.Name == "web-ip" ? eip with { Eni = "db" } : eip)],
         },
+        Detached(Rich(), "web", "app"),
+        Detached(Guarded("relay"), "relay"),
     ];
+
+    /// <summary>A configuration whose ENIs of these names are plugged into nothing.</summary>
+    private static SwitchConfig Detached(SwitchConfig config, params string[] names) => config with
+    {
+        Enis = [.. config.Enis.Select(eni => names.Contains(eni.Name) ? eni with { Detached = true } : eni)],
+    };
 
     private static SwitchConfig WithMode(SwitchConfig config, LiveConnectionPolicy mode) => config with
     {

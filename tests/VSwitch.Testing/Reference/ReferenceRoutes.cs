@@ -211,7 +211,7 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
     private static (ReferenceRecheckResult, DropReason) Refused(DropReason reason) => (ReferenceRecheckResult.IsRefused, reason);
 }
 
-/// <summary>Since which generation of the policy an ENI is there, and a group's rules are what they are.</summary>
+/// <summary>Since which generation of the policy an ENI is there and attached to what it is attached to, and a group's rules are what they are.</summary>
 internal sealed class ReferenceHistory
 {
     private readonly Dictionary<string, int> _enis = [];
@@ -224,7 +224,7 @@ internal sealed class ReferenceHistory
     /// <summary>Takes a change of the configuration in.</summary>
     public void Change(SwitchConfig from, SwitchConfig to, int generation)
     {
-        foreach (EniConfig eni in to.Enis.Where(eni => from.Enis.All(old => old.Name != eni.Name)))
+        foreach (EniConfig eni in to.Enis.Where(eni => from.Enis.All(old => (old.Name, old.Instance, old.Detached) != (eni.Name, eni.Instance, eni.Detached))))
         {
             _enis[eni.Name] = generation;
         }

@@ -200,6 +200,11 @@ public sealed partial class ReferenceSwitch
             return Tell(DropReason.TtlExpired, way.From, packet, ReferenceError.TimeExceeded(packet.IsV6));
         }
 
+        if (route.Receiver is { Detached: true })
+        {
+            return ReferenceOutcome.Drop(DropReason.PortDown);
+        }
+
         question = question with { Remote = way.Source };
         if (!ReferenceAcls.AllowIngress(_topology, route.Receiver, question))
         {

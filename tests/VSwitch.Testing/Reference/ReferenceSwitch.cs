@@ -126,6 +126,11 @@ public sealed partial class ReferenceSwitch
             return ReferenceOutcome.Drop(DropReason.UnknownPort);
         }
 
+        if (eni is { Detached: true })
+        {
+            return ReferenceOutcome.Drop(DropReason.PortDown);
+        }
+
         // 1. Parse.
         DropReason malformed = isNew ? packet.Parse() : DropReason.None;
         if (malformed != DropReason.None)

@@ -61,9 +61,9 @@ internal sealed class ReferenceTopology
     public EniConfig? Holder(VpcConfig vpc, IpAddress address) =>
         Config.Enis.FirstOrDefault(eni => VpcOf(eni).Name == vpc.Name && eni.PrivateIps.Contains(address));
 
-    /// <summary>Another ENI of the same subnet that has the address.</summary>
+    /// <summary>Another ENI of the same subnet that has the address, unless it is detached.</summary>
     public EniConfig? Peer(EniConfig of, IpAddress address) =>
-        Config.Enis.FirstOrDefault(eni => eni.Name != of.Name && eni.Subnet == of.Subnet && eni.PrivateIps.Contains(address));
+        Config.Enis.FirstOrDefault(eni => eni.Name != of.Name && !eni.Detached && eni.Subnet == of.Subnet && eni.PrivateIps.Contains(address));
 
     /// <summary>One of its addresses, or its EUI-64 link-local one.</summary>
     public static bool Owns(EniConfig eni, IpAddress address) =>

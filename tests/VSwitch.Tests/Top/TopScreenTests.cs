@@ -148,7 +148,7 @@ public class TopScreenTests(ITestOutputHelper output)
         Workers =
         [
             new WorkerDocument(
-                0, null, 2, 5000 + (step * 2000), 50_000 + (step * 20_000), 10, 1000 + (step * 200), 0, 0, 0, 0, 1, new BuffersDocument(75, 100),
+                0, null, 2, 4, 128, 2, 5000 + (step * 2000), 50_000 + (step * 20_000), 10, 1000 + (step * 200), 0, 0, 0, 0, 1, new BuffersDocument(75, 100),
                 new BuffersDocument(1, 1), 10 + step, new LatelyDocument(1, 0.5, 0.000001, 0.00002)),
         ],
         Drops = [.. Enumerable.Range(0, copies).Select(i => new DropDocument(
