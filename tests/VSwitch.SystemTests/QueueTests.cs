@@ -33,15 +33,15 @@ public class QueueTests
         try
         {
             lab.WaitForListener("big", 5201);
-            using Process ping = lab.Start("one", "ping", "-i", "0.002", "-q", "-c", "100000", "10.0.1.11");
-            using Process client = lab.Start("one", "iperf3", "-c", "10.0.1.11", "-t", "4", "-P", "8", "--bidir", "-J");
+            using Process ping = lab.Start("one", "ping", "-i", "0.005", "-q", "-c", "100000", "10.0.1.11");
+            using Process client = lab.Start("one", "iperf3", "-c", "10.0.1.11", "-t", "4", "-P", "8", "-b", "4M", "--bidir", "-J");
             Task<string> report = client.StandardOutput.ReadToEndAsync();
             int[] counts = [2, 1, 3, 4, 1, 4];
             foreach (int queues in counts)
             {
                 long before = lab.Counters("big-eth0").ReceivedPackets;
                 Set(control, e => e with { Queues = queues });
-                Wait(() => lab.Counters("big-eth0").ReceivedPackets > before + 500, "traffic after the change");
+                Wait(() => lab.Counters("big-eth0").ReceivedPackets > before + 200, "traffic after the change");
                 Assert.Equal(queues, Tap(lab).ActiveQueueCount);
             }
 

@@ -63,6 +63,9 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMs);
 
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollRequest* requests, nuint count, int timeoutMs);
+
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     public static partial int EventDescriptor(uint initial, int flags);
 
@@ -77,6 +80,23 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity", SetLastError = true)]
     public static partial int GetAffinity(int thread, nint size, ulong* mask);
+}
+
+/// <summary>struct pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollRequest
+{
+    /// <summary>There is something to read (POLLIN).</summary>
+    public const short Readable = 1;
+
+    /// <summary>The descriptor.</summary>
+    public int Descriptor;
+
+    /// <summary>What is asked for.</summary>
+    public short Events;
+
+    /// <summary>What is there.</summary>
+    public short Returned;
 }
 
 /// <summary>struct iovec.</summary>

@@ -47,8 +47,8 @@ public sealed unsafe partial class TapDevice
         _lastReceived = -1;
     }
 
-    /// <summary>Takes those queues out of use that are to be and by which nothing has come since the last call. A queue that goes out of use
-    /// loses what waits in it: so it must be empty.</summary>
+    /// <summary>Takes those queues out of use that are to be and by which nothing has come since the last call and in which nothing waits: what
+    /// waits in a queue that goes out of use is lost.</summary>
     /// <returns>True when none is left to be taken out.</returns>
     /// <exception cref="DeviceException">The kernel refuses.</exception>
     public bool TryRetire()
@@ -56,7 +56,7 @@ public sealed unsafe partial class TapDevice
         while (_attached > _active)
         {
             long received = QueueCounters.Received(_attached - 1);
-            if (received != _lastReceived)
+            if (received != _lastReceived || HasWaiting(_attached - 1))
             {
                 _lastReceived = received;
                 return false;
@@ -68,6 +68,13 @@ public sealed unsafe partial class TapDevice
         }
 
         return true;
+    }
+
+    /// <summary>Frames wait in the kernel: its worker had no time for them.</summary>
+    private bool HasWaiting(int queue)
+    {
+        var request = new PollRequest { Descriptor = _queues[queue], Events = PollRequest.Readable };
+        return Native.Poll(&request, 1, 0) != 0;
     }
 
     private static long BytesOf(PacketBuffer** packets, int count)

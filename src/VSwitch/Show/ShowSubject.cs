@@ -17,33 +17,9 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
     [
         new("status", "The switch at a glance.", "/v1/status", null, []),
         new("ports", "What passes each port, and what is dropped there.", "/v1/ports", "ports", Ports(), HasNames: true),
-        new("instances", "The instances with their ENIs.", "/v1/instances", "instances",
-            [
-                Column.Of("instance", "name"), Column.Count("vcpus", "vcpus"), Column.Of("vpc", "vpc"), Column.Of("primary", "primaryEni"),
-                Column.Of("secondary", "secondaryEnis"),
-                new("enis", s => $"{s.Now.List("secondaryEnis").Count() + (s.Now.At("primaryEni") == null ? 0 : 1)} of {s.Now.Text("mostEnis")}", IsNumber: true),
-                Column.Count("queues", "mostQueues"),
-            ], HasNames: true),
-        new("queues", "The device queues: who polls each, what passes it.", "/v1/queues", "queues",
-            [
-                Column.Of("port", "port"), Column.Count("queue", "queue"), Column.Of("active", "active"), Column.Count("worker", "worker"),
-                Column.Count("received", "received"), Column.Count("sent", "sent"), PerSecond("in per s", "received"), PerSecond("out per s", "sent"),
-                Column.Count("rss", "rssEntries"),
-            ]),
-        new("enis", "The ENIs: instance, subnet, addresses, groups, EIPs.", "/v1/enis", "enis",
-            [
-                Column.Of("eni", "name"),
-                new("instance", s => s.Now.Text("attachment") switch
-                {
-                    "none" => "",
-                    "detached" => "detached",
-                    string attachment => $"{s.Now.Text("instance")} {attachment}{(s.Now.Text("deleteWithInstance") == "yes" ? ", goes with it" : "")}".Trim(),
-                }),
-                Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"),
-                Column.Of("groups", "securityGroups"),
-                new("eips", s => string.Join(", ", s.Now.List("elasticIps").Select(e => e.Text("address")))),
-                new("limits", s => Limits(s.Now)),
-            ], HasNames: true),
+        new("instances", "The instances with their ENIs.", "/v1/instances", "instances", Instances(), HasNames: true),
+        new("queues", "The device queues: who polls each, what passes it.", "/v1/queues", "queues", Queues()),
+        new("enis", "The ENIs: instance, subnet, addresses, groups, EIPs.", "/v1/enis", "enis", Enis(), HasNames: true),
         new("flows", "Live connections.", "/v1/connections", "connections", Flows()),
         new("drops", "What is dropped, and why.", "/v1/drops", "drops",
             [
@@ -172,6 +148,35 @@ internal sealed record ShowSubject(string Name, string Summary, string Path, str
 
     /// <summary>A line for each EIP of a NAT gateway.</summary>
     private static Column NatEip(string title, Func<JsonElement, string> text) => new(title, s => string.Join('\n', s.Now.List("elasticIps").Select(text)));
+
+    private static Column[] Instances() =>
+    [
+        Column.Of("instance", "name"), Column.Count("vcpus", "vcpus"), Column.Of("vpc", "vpc"), Column.Of("primary", "primaryEni"),
+        Column.Of("secondary", "secondaryEnis"),
+        new("enis", s => $"{s.Now.List("secondaryEnis").Count() + (s.Now.At("primaryEni") == null ? 0 : 1)} of {s.Now.Text("mostEnis")}", IsNumber: true),
+        Column.Count("queues", "mostQueues"),
+    ];
+
+    private static Column[] Queues() =>
+    [
+        Column.Of("port", "port"), Column.Count("queue", "queue"), Column.Of("active", "active"), Column.Count("worker", "worker"),
+        Column.Count("received", "received"), Column.Count("sent", "sent"), PerSecond("in per s", "received"), PerSecond("out per s", "sent"),
+        Column.Count("rss", "rssEntries"),
+    ];
+
+    private static Column[] Enis() =>
+    [
+        Column.Of("eni", "name"),
+        new("instance", s => s.Now.Text("attachment") switch
+        {
+            "none" => "",
+            "detached" => "detached",
+            string attachment => $"{s.Now.Text("instance")} {attachment}{(s.Now.Text("deleteWithInstance") == "yes" ? ", goes with it" : "")}".Trim(),
+        }),
+        Column.Of("vpc", "vpc"), Column.Of("subnet", "subnet"), Column.Of("addresses", "privateIps"), Column.Of("groups", "securityGroups"),
+        new("eips", s => string.Join(", ", s.Now.List("elasticIps").Select(e => e.Text("address")))),
+        new("limits", s => Limits(s.Now)),
+    ];
 
     private static Column[] Ports() =>
     [

@@ -39,7 +39,7 @@ public sealed class InstanceLifeTests
     public void A_secondary_ENI_goes_from_instance_to_instance_under_traffic_of_others()
     {
         using var lab = new OperatedSwitch(Yaml, Prefix);
-        using Process others = lab.StartIn("vm1", "ping", "-i", "0.01", "-c", "100000", "-q", "10.0.1.12");
+        Process others = lab.StartIn("vm1", "ping", "-i", "0.01", "-c", "100000", "-q", "10.0.1.12");
         Assert.Equal(("detached", "10.0.2.3"), AttachmentOf(lab));
         Assert.NotEqual(0, lab.Run("vm3", "ping", "-c", "1", "-W", "1", "10.0.2.3").Exit);
         Assert.Equal(1, Metric(lab, "vm3-eth0", "port-down"));
