@@ -35,7 +35,7 @@ internal sealed record StateFolderDocument(string Folder, long Refused, string? 
 /// <param name="Carried">Of those that came in here: carried the frame of a gateway, which counts as received there; left out when none did.</param>
 internal sealed record CountersDocument(
     long Received, long Sent, long Forwarded, long Answered, long Consumed, long Dropped, long Held, long Generated,
-    long ReceivedBytes, long SentBytes, IReadOnlyDictionary<string, long> Drops, long? Carried);
+    long ReceivedBytes, long SentBytes, IReadOnlyDictionary<string, long> Drops, long? Carried = null);
 
 /// <summary>The device of a port.</summary>
 /// <param name="Name">Its name: the interface, the file.</param>
