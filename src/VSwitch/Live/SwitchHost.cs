@@ -176,7 +176,7 @@ internal sealed class SwitchHost : IDisposable
     public PreparedChange Rehearse(SwitchConfig config)
     {
         RequireUnchangedSettings(config.Switch);
-        Dictionary<string, DeviceConfig> wanted = config.PortDevices.ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        Dictionary<string, DeviceConfig> wanted = config.PortDevices().ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
         NumberDirectory numbers = _numbers.Copy();
         IReadOnlyList<int> freeEips = _resting.Release(numbers);
@@ -273,7 +273,7 @@ internal sealed class SwitchHost : IDisposable
 
     private void OpenDevices(SwitchConfig config)
     {
-        foreach ((string port, DeviceConfig device) in config.PortDevices)
+        foreach ((string port, DeviceConfig device) in config.PortDevices())
         {
             _open[port] = (device, DeviceFactory.Open(device, WorkerCount));
         }

@@ -47,7 +47,7 @@ public sealed class GatewayConfigTests
     [InlineData("{ name: h, vpc: blue, gre: { local: 198.51.100.1, remote: 198.51.100.2 }, routes: [{ destination: 0.0.0.0/0, nextHop: 1.2.3.4 }] }", "takes no 'routes' and no 'neighbors'")]
     [InlineData("{ name: h, vpc: blue, addresses: [169.254.2.1/30], routes: [{ destination: 0.0.0.0/0, nextHop: 169.254.3.2 }] }", "next hop 169.254.3.2 is on none of the prefixes")]
     [InlineData("{ name: h, vpc: blue, addresses: [169.254.2.1/30], neighbors: { 169.254.3.2: \"02:00:00:00:00:01\" } }", "neighbour 169.254.3.2 is on none")]
-    [InlineData("{ name: h, vpc: blue, addresses: [169.254.2.1/30], vlna: 3 }", "did you mean 'vlan'?")]
+    [InlineData("{ name: h, vpc: blue, addresses: [169.254.2.1/30], vlann: 3 }", "did you mean 'vlan'?")]
     public void A_wrong_gateway_is_refused_where_it_stands(string gateway, string words)
     {
         ConfigError error = Read("", gateway).Errors.First(e => e.Message.Contains(words, StringComparison.Ordinal));

@@ -54,12 +54,12 @@ public class NeighborTableTests
         Assert.Equal([], OverdueOf(table, atMs - 1));
         for (int question = 0; question < NeighborTable.MaxQuestions; question++, atMs += 1000)
         {
-            Assert.Equal([new OverdueNeighbor(address, false, 7)], OverdueOf(table, atMs));
+            Assert.Equal([new OverdueNeighbor(address, false, 7, Port: 0)], OverdueOf(table, atMs));
             Assert.Equal([], OverdueOf(table, atMs + 999));
         }
 
         Assert.Equal(7UL, table.Lookup(0x0100_000A));
-        Assert.Equal([new OverdueNeighbor(address, false, 0)], OverdueOf(table, atMs));
+        Assert.Equal([new OverdueNeighbor(address, false, 0, Port: 0)], OverdueOf(table, atMs));
         Assert.Equal(0UL, table.Lookup(0x0100_000A));
         Assert.Equal(long.MaxValue, table.NextDueMs);
     }
