@@ -40,10 +40,12 @@ public sealed class RandomConfig(Random random)
             }
         }
 
-        NatGatewayConfig[] gateways = [.. vpcs.SelectMany(v => Some(2, () => NatGateway(v)))];
-        vpcs = [.. vpcs.Select(v => v with { RouteTables = [.. v.RouteTables.Select(t => ToNat(t, gateways.Where(g => g.Vpc == v.Name)))] })];
+        NatGatewayConfig[] natGateways = [.. vpcs.SelectMany(v => Some(2, () => NatGateway(v)))];
+        vpcs = [.. vpcs.Select(v => v with { RouteTables = [.. v.RouteTables.Select(t => ToNat(t, natGateways.Where(g => g.Vpc == v.Name)))] })];
         LoadBalancerConfig[] balancers = [.. vpcs.SelectMany(v => v.Subnets.Take(1).Where(s => !s.Cidrs[0].IsV6 && s.Cidrs[0].Length <= 24 && Chance(50))
             .Select(s => Balancer(s, [.. enis.Where(e => !e.PrivateIps[0].IsV6 && v.Subnets.Any(own => own.Name == e.Subnet))])))];
+        GatewayConfig[] gateways = [.. vpcs.SelectMany(v => Some(2, () => Gateway(v.Name, internet != null)))];
+        vpcs = [.. vpcs.Select(v => v with { RouteTables = [.. v.RouteTables.Select(t => WithGateway(t, Pick(gateways.Where(g => g.Vpc == v.Name))))] })];
         return new SwitchConfig
         {
             Switch = Chance(50) ? new SwitchSettings() : Settings(),
@@ -55,9 +57,10 @@ public sealed class RandomConfig(Random random)
             PrefixLists = lists,
             Instances = instances,
             Enis = enis,
-            ElasticIps = [.. ElasticIps(enis, internet != null), .. NatIps(gateways, internet != null), .. BalancerIps(balancers, internet != null)],
-            NatGateways = gateways,
+            ElasticIps = [.. ElasticIps(enis, internet != null), .. NatIps(natGateways, internet != null), .. BalancerIps(balancers, internet != null)],
+            NatGateways = natGateways,
             LoadBalancers = balancers,
+            Gateways = gateways,
             FlowLogs = [.. Some(2, () => FlowLog(enis, vpcs))],
             Mirrors = enis.Length == 0 ? [] : [.. Some(2, () => Mirror(enis))],
             Wires = [.. enis.Where(_ => Chance(30)).Select(Wire)],
@@ -353,6 +356,41 @@ public sealed class RandomConfig(Random random)
 
     private IEnumerable<ElasticIpConfig> BalancerIps(LoadBalancerConfig[] balancers, bool isOnline) => balancers.Where(_ => isOnline && Chance(70))
         .Select(b => new ElasticIpConfig { Name = Name("lbip"), Address = IpAddress.V4(0xC6130000 | (uint)++_number), LoadBalancer = b.Name });
+
+
+    private GatewayConfig Gateway(string vpc, bool isOnline)
+    {
+        int kind = random.Next(isOnline ? 5 : 3);
+        var remote = IpAddress.V4(0xC0000200 | (uint)(++_number & 0xFF));
+        var local = TestTopologies.Ip("198.51.100.1");
+        return new GatewayConfig
+        {
+            Name = Name("gateway"),
+            Vpc = vpc,
+            Device = kind is 1 or 2 ? new DeviceConfig { Tap = $"vg{_number}", Offload = Chance(50) } : null,
+            Vlan = kind == 2 ? random.Next(1, 4095) : null,
+            Vxlan = kind == 3 ? new VxlanConfig(random.Next(1 << 24), local, remote, Chance(50) ? VxlanConfig.UsualPort : random.Next(1, 65536)) : null,
+            Gre = kind == 4 ? new GreConfig(local, remote, Chance(50) ? (uint)random.NextInt64(1L << 32) : null, Ethernet: true) : null,
+            Mac = Chance(50) ? Mac() : GatewayConfig.UsualMac,
+            Addresses = [TestTopologies.Net("169.254.1.1/24"), TestTopologies.Net("fe80:1::1/64")],
+            Routes = [.. Some(2, () => new InternetRouteConfig(AnyPrefix(isV6: false), TestTopologies.Ip("169.254.1.254"), default))],
+            Neighbors = Some(2, () => IpAddress.V4(0xA9FE0100 | (uint)(2 + random.Next(200)))).Distinct().ToDictionary(a => a, _ => Mac()),
+            Mtu = Mtu(),
+        };
+    }
+
+    private RouteTableConfig WithGateway(RouteTableConfig table, GatewayConfig? gateway) => gateway == null ? table : table with
+    {
+        Routes =
+        [
+            .. table.Routes,
+            new RouteConfig(TestTopologies.Net("192.168.0.0/23"), "gateway:" + gateway.Name, default)
+            {
+                Preference = RoutePreference.Propagated,
+                Weight = random.Next(1, 257),
+            },
+        ],
+    };
 
     private FlowLogConfig FlowLog(EniConfig[] enis, VpcConfig[] vpcs)
     {

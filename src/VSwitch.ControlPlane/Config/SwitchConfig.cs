@@ -65,7 +65,7 @@ public sealed record SwitchConfig
 
     /// <summary>Every device with the port that it feeds. One that gateways share by VLAN feeds a port of its own, with the interface's name.
     /// </summary>
-    public IEnumerable<(string Port, DeviceConfig Device)> PortDevices => Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device))
+    public IEnumerable<(string Port, DeviceConfig Device)> PortDevices() => Enis.Where(e => !e.Detached).Select(e => (e.Name, e.Device))
         .Concat(Gateways.Select(g => (IsShared(g) ? g.InterfaceName! : g.Name, g.Device)).DistinctBy(g => g.Item1))
         .Append(("internet", Internet?.Device)).Where(d => d.Device != null).Select(d => (d.Item1, d.Device!));
 

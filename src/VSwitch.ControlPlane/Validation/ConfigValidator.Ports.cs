@@ -205,7 +205,7 @@ internal sealed partial class ConfigValidator
     private void ValidateDevices()
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach ((string port, DeviceConfig device) in _config.PortDevices.OrderBy(d => d.Port != InternetPort))
+        foreach ((string port, DeviceConfig device) in _config.PortDevices().OrderBy(d => d.Port != InternetPort))
         {
             string? name = device.Tap ?? device.Interface;
             if (name == null)

@@ -185,7 +185,7 @@ internal sealed class SwitchHost : IDisposable
     public PreparedChange Rehearse(SwitchConfig config)
     {
         RequireUnchangedSettings(config.Switch);
-        Dictionary<string, DeviceConfig> wanted = config.PortDevices.ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
+        Dictionary<string, DeviceConfig> wanted = config.PortDevices().ToDictionary(w => w.Port, w => w.Device, StringComparer.Ordinal);
         RequireUnchangedDevices(wanted);
         QueueChanges.Require(config, _open.Where(o => wanted.ContainsKey(o.Key)).Select(o => (o.Key, o.Value.Device)), WorkerCount);
         NumberDirectory numbers = _numbers.Copy();
@@ -290,7 +290,7 @@ internal sealed class SwitchHost : IDisposable
 
     private void OpenDevices(SwitchConfig config)
     {
-        foreach ((string port, DeviceConfig device) in config.PortDevices)
+        foreach ((string port, DeviceConfig device) in config.PortDevices())
         {
             _open[port] = (device, DeviceFactory.Open(device, WorkerCount, PortQueues.Of(config, port, WorkerCount), Wires.Of(config, port)));
         }

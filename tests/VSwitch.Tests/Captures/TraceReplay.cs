@@ -45,7 +45,7 @@ internal static class TraceReplay
 
     /// <summary>Replays several inputs, one frame list a port.</summary>
     public static TraceResult RunPorts(SwitchConfig config,
-        IEnumerable<(string Port, long TimestampNs, byte[] Frame)> frames) => InFolder(folder =>
+        IEnumerable<(string Port, long TimestampNs, byte[] Frame)> frames, int workers = 1) => InFolder(folder =>
     {
         var inputs = new List<(string, string)>();
         foreach (IGrouping<string, (string Port, long TimestampNs, byte[] Frame)> port in frames.GroupBy(f => f.Port))
@@ -60,7 +60,7 @@ internal static class TraceReplay
             inputs.Add((port.Key, file));
         }
 
-        return Run(config, inputs, Path.Combine(folder, "out"), workers: 1, speed: 0);
+        return Run(config, inputs, Path.Combine(folder, "out"), workers, speed: 0);
     });
 
     private static TraceResult Run(SwitchConfig config, List<(string, string)> inputs, string folder, int workers,

@@ -1,6 +1,7 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.Testing;
 using VSwitch.Tests.DataPlane.Balancing;
+using VSwitch.Tests.DataPlane.Gateways;
 using VSwitch.Wire;
 using Xunit;
 using static VSwitch.Tests.Testing.RowWords;
@@ -14,7 +15,23 @@ internal static class DropCases
     private static readonly FrameAddresses WebToApp = Switched("web", "app", "10.0.1.10", "10.0.1.11");
     private static readonly FrameAddresses AppToDb = Routed("app", "10.0.1.11", "10.0.2.10");
 
-    public static IEnumerable<DropCase> All() => [.. Parse(), .. Ingress(), .. Way(), .. Connection()];
+    public static IEnumerable<DropCase> All() => [.. Parse(), .. Ingress(), .. Way(), .. Connection(), .. AtGateways()];
+
+    private static IEnumerable<DropCase> AtGateways()
+    {
+        byte[] inner = GatewayLab.In("172.16.0.5", "10.0.1.10").Udp(1, 2).Payload(40).Build();
+        return
+        [
+            Case("unknown-vlan", "a VLAN that no gateway has", () => GatewayLab.Config,
+                Drop(GatewayLab.Trunk, GatewayLab.Tagged(300, "192.168.0.5", "10.0.1.10"))),
+            Case("malformed-tunnel", "VXLAN without the VNI flag", () => GatewayLab.Config, Drop("internet", GatewayLab.Vxlan(inner, flags: 0))),
+            Case("tunnel-fragment", "the first fragment of a VXLAN packet", () => GatewayLab.Config,
+                Drop("internet", Frames.Fragments(GatewayLab.Vxlan(inner), 64, 3)[0])),
+            Case("unknown-tunnel-remote", "VXLAN from somebody else", () => GatewayLab.Config,
+                Drop("internet", GatewayLab.Vxlan(inner, remote: "198.51.100.8"))),
+            Case("unknown-tunnel-id", "a VNI that no gateway has", () => GatewayLab.Config, Drop("internet", GatewayLab.Vxlan(inner, vni: 43))),
+        ];
+    }
 
     private static IEnumerable<DropCase> Parse() =>
     [
