@@ -23,14 +23,15 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         return Fits(p, action) && Hit(p, entry, action) == HitOutcome.Done;
     }
 
-    /// <summary>True when the packet's destination is the one of its key, or the action makes it so. Two public addresses may stand for one
-    /// private one, so a key alone does not say whose packet it is.</summary>
+    /// <summary>True when the action makes the packet's destination the one of its key. Two public addresses may stand for one private one,
+    /// so a key alone does not say whose packet it is. To an EIP of this switch from behind a NAT gateway, the key has that EIP as the
+    /// packet does.</summary>
     private static bool IsTranslatedBy(PacketBuffer* p, FlowAction* action)
     {
         uint destination = *(uint*)(p->Data + p->L3Offset + 16);
         bool swapped = (p->Flags & PacketFlags.Swapped) != 0;
         uint keyed = (uint)(swapped ? p->KeyLow : p->KeyLow >> 32);
-        if (destination == keyed)
+        if (action->HairpinMeter != 0 && destination == keyed)
         {
             return true;
         }
@@ -68,7 +69,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         uint keyed = (uint)(swapped ? p->KeyLow : p->KeyLow >> 32);
         uint ports = QuotedPorts(p, quote, out _);
         ushort inside = (ushort)(swapped ? p->KeyHigh : p->KeyHigh >> 16);
-        return source == keyed ||
+        return (action->HairpinMeter != 0 && source == keyed) ||
             ((source ^ action->DestinationXor) == keyed && (inside == 0 || inside == (ushort)(ports ^ (action->PortXor >> 16))));
     }
 

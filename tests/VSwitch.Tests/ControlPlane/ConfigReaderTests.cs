@@ -119,7 +119,7 @@ public class ConfigReaderTests
     [InlineData("cidrs: [10.0.2.0/24]", "cidrs: [10.0.1.128/25]", "overlaps subnet 'blue-a'", null)]
     [InlineData("cidrs: [10.0.2.0/24]", "cidrs: [10.0.2.0/29]", "not between /16 and /28", null)]
     [InlineData("routeTable: blue-main", "routeTable: red", "names route table 'red'", null)]
-    [InlineData("target: internet", "target: intranet", "is not internet, blackhole, eni:NAME or nat:NAME", null)]
+    [InlineData("target: internet", "target: intranet", "is not internet, blackhole, eni:NAME, nat:NAME, peering:NAME or gateway:NAME", null)]
     [InlineData("nextHop: 198.51.100.254", "nextHop: 192.0.2.1", "is on none of the internet side's prefixes", null)]
     [InlineData("tcpTransient: 60s", "tcpTransient: 60", "is not a time", null)]
     [InlineData("tcpTransient: 60s", "tcpTransient: 30d", "is not a time from 1s to 20d", null)]

@@ -58,7 +58,7 @@ public class NatConfigTests
     [InlineData("target: \"nat:out\"", "target: \"nat:in\"", 6, "route target 'nat:in' names a NAT gateway that does not exist")]
     [InlineData("destination: 0.0.0.0/0", "destination: \"::/0\"", 6, "has an IPv6 destination, and a NAT gateway translates IPv4 only")]
     [InlineData("natGateway: out }", "natGateway: in }", 14, "elastic IP 'e' names NAT gateway 'in', which does not exist")]
-    [InlineData("natGateway: out }", "natGateway: out, eni: a }", 14, "names an ENI and a NAT gateway; keep one of eni and natGateway")]
+    [InlineData("natGateway: out }", "natGateway: out, eni: a }", 14, "names eni and natGateway; it is associated with one thing at a time")]
     [InlineData("natGateway: out }", "natGateway: out, privateIp: 10.0.1.10 }", 14, "has a privateIp, but NAT gateway 'out' stands for many; remove the address")]
     [InlineData("internet: { addresses: [198.51.100.1/24] }", "switch: {}", 14, "elastic IP 'e' is bound, but there is no internet section; add one")]
     public void What_is_wrong_is_said_with_its_place(string part, string instead, int line, string words)

@@ -34,7 +34,7 @@ public sealed class PeeringConfigTests
     [InlineData("cidrs: [10.2.0.0/16]", "cidrs: [10.2.0.0/16, \"fd00:c::/32\"]", "fd00:c::/48 of VPC 'green' overlaps fd00:c::/32 of VPC 'red'")]
     [InlineData("destination: 10.1.0.0/16, target: \"peering:bg\"", "destination: 10.1.0.0/16, target: \"peering:gr\"", "route target 'peering:gr' joins VPC 'green' and VPC 'red', not VPC 'blue'; name a peering of this VPC")]
     [InlineData("destination: 10.1.0.0/16, target: \"peering:bg\"", "destination: 10.0.9.0/24, target: \"peering:bg\"", "the route to 10.0.9.0/24 into peering 'bg' can never be used: it lies inside VPC 'blue' itself, and local routes beat all others")]
-    [InlineData("destination: 10.1.0.0/16, target: \"peering:bg\"", "destination: 10.1.0.0/16, target: peer", "is not internet, blackhole, eni:NAME or peering:NAME")]
+    [InlineData("destination: 10.1.0.0/16, target: \"peering:bg\"", "destination: 10.1.0.0/16, target: peer", "is not internet, blackhole, eni:NAME, nat:NAME, peering:NAME or gateway:NAME")]
     [InlineData("name: blue-web, vpc: blue, ingress: []", "name: blue-web, vpc: blue, ingress: [{ protocol: tcp, source: \"sg:red-open\" }]", "sg:red-open is in VPC 'red', the rule's group in 'blue', and no peering joins them")]
     [InlineData("name: blue-web, vpc: blue, ingress: []", "name: blue-web, vpc: blue, ingress: [{ protocol: tcp, source: \"sg:nobody\" }]", "names sg:nobody, which does not exist")]
     [InlineData("name: blue-web, vpc: blue, ingress: []", "name: blue-web, vpc: blue, ingress: [{ protocol: tcp, source: \"sg:blue-open\", peering: bg }]", "sg:blue-open is in the VPC of the rule's own group, 'blue', which no peering leads to; remove 'peering'")]

@@ -64,7 +64,7 @@ public sealed class GatewayConfigTests
     [InlineData("{ destination: 192.168.0.0/16, target: \"gateway:g\", preference: dynamic }", "is not static or propagated")]
     [InlineData("{ destination: 192.168.0.0/16, target: \"gateway:g\" }, { destination: 192.168.0.0/16, target: internet }", "has two static routes")]
     [InlineData("{ destination: 192.168.0.0/16, target: \"gateway:g\" }, { destination: 192.168.0.0/16, target: \"gateway:g\", preference: propagated }", "twice in route table 'main'")]
-    [InlineData("{ destination: 192.168.0.0/16, target: vpn }", "eni:NAME or gateway:NAME")]
+    [InlineData("{ destination: 192.168.0.0/16, target: vpn }", "peering:NAME or gateway:NAME")]
     public void A_wrong_route_is_refused_where_it_stands(string routes, string words)
     {
         ConfigError error = Read(routes, "{ name: r, vpc: red, addresses: [169.254.2.1/30] }").Errors

@@ -40,7 +40,9 @@ internal sealed class EipLedger(SwitchConfig config)
     /// <summary>Notes what became of a frame.</summary>
     public void Note(string port, byte[] frame, ReferenceOutcome outcome)
     {
-        foreach ((string to, byte[] sent) in outcome.Sent.Where(s => IsIp4(s.Frame)))
+        // What is said about a dropped packet, the reset for a client of an EIP's former holder, is the switch's own and nobody's traffic.
+        bool isOwn = outcome.DropReason == DropReason.ConnectionInvalid;
+        foreach ((string to, byte[] sent) in outcome.Sent.Where(s => !isOwn && IsIp4(s.Frame)))
         {
             Add(SenderOf(to, sent), MeterWay.Sent, sent, isDropped: false);
             Add(ReceiverOf(to, sent), MeterWay.Received, sent, isDropped: false);

@@ -218,7 +218,7 @@ public sealed class LiveChangeTests
         lab.Establish("internet", PolicyLab.World4, "203.0.113.10", "a", seenDestination: A);
         lab.Establish("a", A, "192.0.2.8", "internet", seenSource: "203.0.113.10");
         lab.Establish("b", B, "192.0.2.9", "internet", seenSource: "203.0.113.11");
-        lab.Change(PolicyLab.Text().Replace("203.0.113.10, eni: a }", "203.0.113.10, eni: a2 }", StringComparison.Ordinal));
+        lab.Change(PolicyLab.Text().Replace("203.0.113.10, eni: a }", "203.0.113.10, eni: a2, drift: drop }", StringComparison.Ordinal));
 
         lab.Drops("a", lab.Reply("a", A, PolicyLab.World4), DropReason.ConnectionInvalid);
         lab.Drops("a", lab.Data("a", A, "192.0.2.8"), DropReason.ConnectionInvalid);
