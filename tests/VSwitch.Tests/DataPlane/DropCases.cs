@@ -15,7 +15,7 @@ internal static class DropCases
     private static readonly FrameAddresses WebToApp = Switched("web", "app", "10.0.1.10", "10.0.1.11");
     private static readonly FrameAddresses AppToDb = Routed("app", "10.0.1.11", "10.0.2.10");
 
-    public static IEnumerable<DropCase> All() => [.. Parse(), .. Ingress(), .. Way(), .. Connection(), .. AtGateways()];
+    public static IEnumerable<DropCase> All() => [.. Parse(), .. Ingress(), .. Way(), .. Rates(), .. Connection(), .. AtGateways()];
 
     private static IEnumerable<DropCase> AtGateways()
     {
@@ -121,6 +121,35 @@ internal static class DropCases
 
     private static SwitchConfig Balanced() =>
         BalancerLab.Read(BalancerLab.Text($"- {{ protocol: tcp, port: 80, {BalancerLab.Backends("draining: true")} }}"));
+
+    private static IEnumerable<DropCase> Rates() =>
+    [
+        Case("eni-packet-rate", "the seventeenth packet at once at one a second",
+            () => Limited(new EniLimitsConfig { EgressPacketsPerSecond = 1 }), Times(16, "a", Frames.Udp(AToB, 1, 2))),
+        Case("eni-bandwidth", "more than 131 072 bytes at once at a megabit a second",
+            () => Limited(new EniLimitsConfig { EgressBitsPerSecond = 1_000_000 }), Times(90, "a", Frames.Udp(AToB, 1, 2, 1400))),
+        Case("scrubbing-syn", "the second SYN of a second where one is the threshold",
+            () => Protected(new ProtectionConfig { SynsPerSecond = 1 }), Times(1, "internet", Frames.Tcp(Outside("203.0.113.5", "198.51.100.10"), 1, 80, TcpBits.Syn),
+                Frames.Tcp(Outside("203.0.113.6", "198.51.100.10"), 1, 80, TcpBits.Syn))),
+        Case("scrubbing-rate", "the sixth flow at once where one a second is the threshold",
+            () => Protected(new ProtectionConfig { NewConnectionsPerSecond = 1 }),
+            [
+                .. Enumerable.Range(1, 5).Select(i => Pass("internet", Frames.Udp(Outside("203.0.113.5", "198.51.100.10"), (ushort)i, 1000), 0)),
+                Drop("internet", Frames.Udp(Outside("203.0.113.5", "198.51.100.10"), 6, 1000)),
+            ]),
+    ];
+
+    private static FrameAddresses AToB => Switched("a", "b", "10.0.1.10", "10.0.1.11");
+
+    private static SwitchConfig Limited(EniLimitsConfig limits) =>
+        Small with { Enis = [.. Small.Enis.Select(e => e.Name == "a" ? e with { Limits = limits } : e)] };
+
+    private static SwitchConfig Protected(ProtectionConfig protection) =>
+        Rich with { ElasticIps = [.. Rich.ElasticIps.Select(e => e.Name == "web-ip" ? e with { Protection = protection } : e)] };
+
+    /// <summary>A frame so often, and then the one that is dropped: the same, or another.</summary>
+    private static DropStep[] Times(int count, string port, byte[] frame, byte[]? dropped = null) =>
+        [.. Enumerable.Repeat(Pass(port, frame, 0), count), Drop(port, dropped ?? frame)];
 
     private static IEnumerable<DropCase> Connection() =>
     [
