@@ -1,6 +1,5 @@
 using VSwitch.ControlPlane.Config;
 using VSwitch.DataPlane.Pipeline;
-using VSwitch.DataPlane.Tables;
 using VSwitch.Wire;
 
 namespace VSwitch.Testing.Reference;
@@ -176,9 +175,9 @@ public sealed partial class ReferenceSwitch
     private ReferenceOutcome Miss(ReferencePacket packet, ReferenceWay way, ReferenceTuple tuple)
     {
         ElasticIpConfig? moved = MovedEip(packet, way);
-        if (!ReferenceState.MayOpen(packet, () => IsLoose(way, packet) || moved?.Drift == DriftMode.Pass))
+        if (!ReferenceState.MayOpen(packet, () => IsLoose(way, packet) || DriftOf(moved) == "pass"))
         {
-            bool isReset = moved?.Drift == DriftMode.Reset && (packet.TcpFlags & (TcpBits.Ack | TcpBits.Rst)) == TcpBits.Ack &&
+            bool isReset = DriftOf(moved) == "reset" && (packet.TcpFlags & (TcpBits.Ack | TcpBits.Rst)) == TcpBits.Ack &&
                 _errors.TryTake(ReferenceTopology.InternetPort, _nowNs);
             return isReset
                 ? ReferenceOutcome.Drop(
@@ -370,6 +369,8 @@ public sealed partial class ReferenceSwitch
     };
 
     /// <summary>True when either end admits connections in mid-stream.</summary>
+    private static string DriftOf(ElasticIpConfig? eip) => eip is null ? "" : ConfigText.Word(eip.Drift);
+
     /// <summary>The EIP of a TCP packet from outside, if it was elsewhere before.</summary>
     private ElasticIpConfig? MovedEip(ReferencePacket packet, ReferenceWay way) =>
         way.From is null && packet.Protocol == 6 && !packet.IsV6 && _topology.Bound(packet.Destination) is { } bound && _trails.HasMoved(bound.Eip.Name)
