@@ -12,7 +12,7 @@ namespace VSwitch.Tests.ControlPlane.Billing;
 /// fails: what was written counts, once; at most the sample in flight is lost.</summary>
 public class UsageCrashTests(ITestOutputHelper output)
 {
-    private const int Minutes = 24;
+    private const int Minutes = 12;
     private const long BytesAMinute = 1000;
     private static readonly LedgerLimits Small = new(FoldBytes: 1500, Months: 2);
     private static readonly EipTerms ByBytes = LedgerScript.Eip(BillingType.Traffic, 5);
@@ -40,7 +40,7 @@ public class UsageCrashTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{powerCuts} power cuts, {outcomes} outcomes");
-        Assert.True(powerCuts > 100 && outcomes > 500, "next to nothing was open at a power cut, so it showed nothing");
+        Assert.True(powerCuts > 80 && outcomes > 300, "next to nothing was open at a power cut, so it showed nothing");
     }
 
     [Fact]
