@@ -4,7 +4,7 @@ namespace VSwitch.SystemTests;
 
 /// <summary>A test with real interfaces and programs, skipped by name where the right or a tool is missing.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class RootFactAttribute : FactAttribute
+public class RootFactAttribute : FactAttribute
 {
     public RootFactAttribute(params string[] tools)
     {

@@ -15,7 +15,8 @@ public sealed record EipTerms(string Name, string Address, string? Target, long?
 
     private static EipTerms Of(ElasticIpConfig eip) => new(
         eip.Name, eip.Address.ToString(),
-        eip.Eni == null ? null : $"eni {eip.Eni}{(eip.PrivateIp == null ? "" : $" {eip.PrivateIp}")}",
+        eip.Eni != null ? $"eni {eip.Eni}{(eip.PrivateIp == null ? "" : $" {eip.PrivateIp}")}"
+            : eip.NatGateway != null ? $"nat {eip.NatGateway}" : eip.LoadBalancer != null ? $"load-balancer {eip.LoadBalancer}" : null,
         eip.BandwidthBitsPerSecond, eip.Billing);
 }
 

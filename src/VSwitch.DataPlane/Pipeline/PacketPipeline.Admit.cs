@@ -181,18 +181,25 @@ public sealed unsafe partial class PacketPipeline<TTracer>
             return;
         }
 
-        if (_snapshot.Protections.Length != 0 && IsScrubbed(p, state))
+        if (_snapshot.Protections.Length == 0 || !IsScrubbed(p, state))
         {
-            return;
+            Begin<TAddress, TFamily>(p, opening, ref decision, state, isRouted);
         }
+    }
 
+    /// <summary>Order of checks, section 4, miss, from 7 on: the connection of a packet that policy allows.</summary>
+    private void Begin<TAddress, TFamily>(
+        PacketBuffer* p, in Opening<TAddress> opening, ref Decision decision, FlowState state, bool isRouted)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
         int mtuBytes = _snapshot.Enis[decision.OutPort].MtuBytes;
         if (p->L3Length > mtuBytes && RefuseTooLong(p, mtuBytes, decision.OutPort))
         {
             return;
         }
 
-        reason = decision.Nat == 0 ? DropReason.None : TakePort(opening, ref decision);
+        DropReason reason = decision.Nat == 0 ? DropReason.None : TakePort(opening, ref decision);
         if (reason != DropReason.None)
         {
             EndUnopened(p, reason, isRouted);

@@ -140,13 +140,7 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         }
 
         FlowAction* action = ActionOf(p, entry);
-        bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(quoted + 16);
-        bool isOther = (!fromEnd && action->SourceXor != 0) || !IsQuoteTranslatedBy(p, action, quote);
-        DropReason refusal = action->Generation == FlowAction.Unrouted ? DropReason.NoRoute
-            : isOther ? DropReason.ConnectionInvalid
-            : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
-            : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
-            : DropReason.None;
+        DropReason refusal = CheckRelated<TAddress, TFamily>(p, action, quote);
         if (refusal != DropReason.None)
         {
             Drop(p, refusal);
@@ -176,6 +170,21 @@ public sealed unsafe partial class PacketPipeline<TTracer>
 
         Rewrite(p, action, (p->Flags & PacketFlags.IsV6) != 0);
         Enqueue(p, action->OutPort);
+    }
+
+    /// <summary>Order of checks, section 7, for an error about a connection that goes on.</summary>
+    private DropReason CheckRelated<TAddress, TFamily>(PacketBuffer* p, FlowAction* action, in Quote quote)
+        where TAddress : unmanaged, IEquatable<TAddress>
+        where TFamily : IAddressFamily<TAddress>
+    {
+        bool isV6 = (p->Flags & PacketFlags.IsV6) != 0;
+        bool fromEnd = isV6 || *(uint*)(p->Data + p->L3Offset + 12) == *(uint*)(p->Data + quote.L3Offset + 16);
+        bool isOther = (!fromEnd && action->SourceXor != 0) || !IsQuoteTranslatedBy(p, action, quote);
+        return action->Generation == FlowAction.Unrouted ? DropReason.NoRoute
+            : isOther ? DropReason.ConnectionInvalid
+            : action->TtlDecrement != 0 && TFamily.Ttl(p) <= 1 ? DropReason.TtlExpired
+            : IsErrorDenied<TAddress, TFamily>(p, action) ? DropReason.NetworkAcl
+            : DropReason.None;
     }
 
     /// <summary>The quote's source is the error's destination and changes as that does; the quote's destination likewise. In the

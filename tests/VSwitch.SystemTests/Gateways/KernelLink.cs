@@ -5,7 +5,7 @@ namespace VSwitch.SystemTests.Gateways;
 
 /// <summary>A test against a kind of device that the kernel may lack: then it is skipped by name.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class KernelLinkFactAttribute : FactAttribute
+public sealed class KernelLinkFactAttribute : RootFactAttribute
 {
     private const string Probe = "vsg-probe";
 
@@ -15,8 +15,12 @@ public sealed class KernelLinkFactAttribute : FactAttribute
     /// <param name="type">As ip link knows it.</param>
     /// <param name="tools">Programs that the test calls.</param>
     public KernelLinkFactAttribute(string type, params string[] tools)
+        : base(tools)
     {
-        Skip = new RootFactAttribute(tools).Skip ?? (Kinds.GetOrAdd(type, Has) ? null : $"this kernel has no {type} devices");
+        if (Skip == null && !Kinds.GetOrAdd(type, Has))
+        {
+            Skip = $"this kernel has no {type} devices";
+        }
     }
 
     private static bool Has(string type)

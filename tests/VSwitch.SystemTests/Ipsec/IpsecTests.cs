@@ -75,13 +75,17 @@ public sealed class IpsecTests : IDisposable
 
 /// <summary>Skipped by name where strongSwan's daemon, its tool or its ESP in userspace are missing.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class IpsecFactAttribute : FactAttribute
+public sealed class IpsecFactAttribute : RootFactAttribute
 {
     private static readonly string[] Files = ["/usr/lib/ipsec/charon", "/usr/sbin/swanctl", "/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so"];
 
     public IpsecFactAttribute(params string[] tools)
+        : base(tools)
     {
         string? missing = Files.FirstOrDefault(f => !File.Exists(f));
-        Skip = new RootFactAttribute(tools).Skip ?? (missing != null ? $"needs {missing}" : null);
+        if (Skip == null && missing != null)
+        {
+            Skip = $"needs strongSwan's {missing}, which is not there";
+        }
     }
 }

@@ -52,7 +52,9 @@ public sealed class ApiReadTests : IDisposable
             """{"name":"one","primary":false,"vpc":"blue","subnet":"blue-a","mac":"02:00:00:00:01:10","privateIps":["10.0.1.10","10.0.1.11"]""" +
             ""","securityGroups":["web"],"tcp":"loose","sourceDestCheck":false,"mtu":1400""" +
             ""","elasticIps":[{"name":"e1","address":"203.0.113.10","privateIp":"10.0.1.10"}]""" +
-            ""","counters":{"received":0,"sent":0,"forwarded":0,"answered":0,"consumed":0,"dropped":0,"held":0,"generated":0,"receivedBytes":0,"sentBytes":0,"drops":{}}}""",
+            ""","attachment":"none","deleteWithInstance":false,"queues":2""" +
+            ""","counters":{"received":0,"sent":0,"forwarded":0,"answered":0,"consumed":0,"dropped":0,"held":0,"generated":0,"receivedBytes":0,"sentBytes":0,"drops":{}}""" +
+            ""","dscp":"keep"}""",
             one.GetRawText());
         Assert.Equal(2, _api.Get("/v1/enis").GetProperty("enis").GetArrayLength());
     }

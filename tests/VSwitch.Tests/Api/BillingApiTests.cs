@@ -15,10 +15,18 @@ public sealed class BillingApiTests : IDisposable
 
     public void Dispose() => _api.Dispose();
 
+    /// <summary>Bills are accurate to the second: of what began in this one there is nothing to say yet.</summary>
+    private void AwaitNextSecond()
+    {
+        long begun = _api.Usage.Now;
+        Assert.True(SpinWait.SpinUntil(() => _api.Usage.Now > begun, TimeSpan.FromSeconds(30)), "the clock goes on");
+    }
+
     [Fact]
     public void The_bill_has_every_eip_with_what_it_costs_so_far()
     {
         _api.Client.Send(HttpMethod.Put, "/v1/config", ApiHost.Yaml + "\n" + Prices, "application/yaml");
+        AwaitNextSecond();
         JsonElement bill = _api.Get("/v1/bill");
         Assert.Equal(("CNY", "Asia/Shanghai"), (bill.GetProperty("currency").GetString(), bill.GetProperty("timeZone").GetString()));
         JsonElement[] eips = [.. bill.GetProperty("eips").EnumerateArray()];
@@ -34,6 +42,7 @@ public sealed class BillingApiTests : IDisposable
     public void A_change_of_an_eip_begins_a_line_and_a_removed_one_stays_on_the_bill()
     {
         _api.Client.Send(HttpMethod.Patch, "/v1/elastic-ips/e2", """{ "bandwidth": "9Mbps" }""");
+        AwaitNextSecond();
         _api.Client.Send(HttpMethod.Delete, "/v1/elastic-ips/e2");
         JsonElement gone = _api.Get("/v1/bill?eip=e2").GetProperty("eips")[0];
         Assert.Equal(JsonValueKind.String, gone.GetProperty("releasedAt").ValueKind);

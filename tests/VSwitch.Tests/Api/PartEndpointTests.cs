@@ -66,7 +66,7 @@ public sealed class PartEndpointTests : IDisposable
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm1" }""", HttpStatusCode.UnprocessableEntity, "has elastic IP 'eip-1' already" },
         { "PUT /v1/elastic-ips/eip-2/association", "{}", HttpStatusCode.UnprocessableEntity, "an association names exactly one of 'eni', 'natGateway' and 'loadBalancer'" },
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm1", "natGateway": "out" }""", HttpStatusCode.UnprocessableEntity, "an association names exactly one of" },
-        { "PUT /v1/elastic-ips/eip-2/association", """{ "natGateway": "out", "privateIp": "10.0.1.11" }""", HttpStatusCode.UnprocessableEntity, "has a privateIp but no eni" },
+        { "PUT /v1/elastic-ips/eip-2/association", """{ "natGateway": "out", "privateIp": "10.0.1.11" }""", HttpStatusCode.UnprocessableEntity, "has a privateIp, but NAT gateway 'out' stands for many" },
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm1", "privateIp": "10.0.1.12" }""", HttpStatusCode.UnprocessableEntity, "needs an IPv4 address of ENI 'vm1' as privateIp" },
         { "PUT /v1/elastic-ips/eip-2/association", """{ "eni": "vm1", "allowReassociation": "yes" }""", HttpStatusCode.UnprocessableEntity, "'allowReassociation: yes' is not true or false" },
         { "PUT /v1/elastic-ips/eip-1/association", """{ "eni": "vm2" }""", HttpStatusCode.Conflict, "elastic IP 'eip-1' is associated with ENI 'vm1' already; disassociate it first, or say" },

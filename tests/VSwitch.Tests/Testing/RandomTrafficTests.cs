@@ -46,6 +46,11 @@ public sealed class RandomTrafficTests(ITestOutputHelper output)
         DropReason[] elsewhere =
         [
             DropReason.None, DropReason.UnsupportedLinkType, DropReason.NetworkAcl, DropReason.PortDown, DropReason.QueueFull, DropReason.WireLoss,
+
+            // What takes a gateway, a balancer or a rate to reach has tables of its own.
+            DropReason.UnknownVlan, DropReason.MalformedTunnel, DropReason.TunnelFragment, DropReason.UnknownTunnelRemote, DropReason.UnknownTunnelId,
+            DropReason.NoListener, DropReason.NoHealthyBackend, DropReason.NatUnsolicited, DropReason.NatPortsExhausted, DropReason.NatConnectionsExhausted,
+            DropReason.EniBandwidth, DropReason.EniPacketRate, DropReason.ScrubbingSyn, DropReason.ScrubbingRate,
             DropReason.BufferExhausted, DropReason.UnknownPort, DropReason.ConnectionTableFull,
         ];
         List<ReferenceOutcome> outcomes = Run(TestTopologies.Rich(), 7, []);
