@@ -91,7 +91,7 @@ public sealed class KernelTunnelTests
                 (int exit, string output) = lab.Run("vm1", ["iperf3", "-c", "192.168.9.1", "-n", "20M", "-J", .. way]);
                 Assert.True(exit == 0, output);
                 using var json = JsonDocument.Parse(output);
-                Assert.True(json.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64() >= 20 << 20, output);
+                Assert.True(json.RootElement.GetProperty("end").GetProperty("sum_sent").GetProperty("bytes").GetInt64() >= 20 << 20, output);
             }
         }
         finally
