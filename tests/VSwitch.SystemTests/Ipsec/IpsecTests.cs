@@ -56,7 +56,7 @@ public sealed class IpsecTests : IDisposable
             server.WaitForExit();
         }
 
-        // All of it went by the tunnel: the outside knows no other way to 10.0.1.0/24.
+        // All of it went by the tunnel: the outside knows no other way to 10.0.0.0/16.
         (_, string link) = lab.Run(LabPlan.Outside, "cat", "/sys/class/net/ipsec0/statistics/rx_bytes");
         Assert.True(long.Parse(link.Trim(), System.Globalization.CultureInfo.InvariantCulture) > 4 << 20, link);
     }
