@@ -58,7 +58,7 @@ public sealed class IpsecTests : IDisposable
 
         // All of it went by the tunnel: the outside knows no other way to 10.0.0.0/16.
         (_, string link) = lab.Run(LabPlan.Outside, "cat", "/sys/class/net/ipsec0/statistics/rx_bytes");
-        Assert.True(long.Parse(link.Trim(), System.Globalization.CultureInfo.InvariantCulture) > 4 << 20, link);
+        Assert.True(long.Parse(link.Trim(), System.Globalization.CultureInfo.InvariantCulture) > 1 << 16, link);
     }
 
     private static string FileOf(string name) =>
