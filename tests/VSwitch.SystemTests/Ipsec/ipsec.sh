@@ -4,9 +4,9 @@
 set -eu
 
 end=$1 folder=$2
-here=198.51.100.9 there=203.0.113.20 own=192.168.9.0/24 other=10.0.1.0/24 start=none
+here=198.51.100.9 there=203.0.113.20 own=192.168.9.0/24 other=10.0.0.0/16 start=none
 if [ "$end" = router ]; then
-    here=10.0.2.20 there=198.51.100.9 own=10.0.1.0/24 other=192.168.9.0/24 start=start
+    here=10.0.2.20 there=198.51.100.9 own=10.0.0.0/16 other=192.168.9.0/24 start=start
 fi
 mkdir -p "$folder/swanctl"
 
