@@ -75,7 +75,9 @@ public unsafe struct TcpSegment
         int at = 0;
         while (TryNext(ref at, out byte kind, out int value, out int bytes))
         {
-            for (int i = 0; kind == 5 && i + 8 <= bytes; i += 8)
+            // Blocks are whole (RFC 2018 section 3); an option with a part of one says nothing, to Linux too.
+            bool isWhole = kind == 5 && bytes % 8 == 0;
+            for (int i = 0; isWhole && i < bytes; i += 8)
             {
                 uint right = BinaryPrimitives.ReverseEndianness(*(uint*)(_options + value + i + 4));
                 if ((int)(right - edge) > 0)
