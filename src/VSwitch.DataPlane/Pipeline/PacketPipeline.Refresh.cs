@@ -74,7 +74,8 @@ public sealed unsafe partial class PacketPipeline<TTracer>
         bool isUnresolved = reason == DropReason.NeighborUnresolved;
         if (reason != DropReason.None && !isUnresolved)
         {
-            isGone = decision.IsElsewhere || (decision.IsBackendGone && !isReply) ||
+            // A way that leads to a detached ENI now is the end of the connection, as the ENI's detaching is of its own.
+            isGone = decision.IsElsewhere || reason == DropReason.PortDown || (decision.IsBackendGone && !isReply) ||
                 (reason == DropReason.EipUnbound && isChanged && HasEipMoved<TAddress, TFamily>(opening, old.Forward));
             _connections.Remove(entry);
             return isGone ? DropReason.None : reason;

@@ -10,7 +10,8 @@ using VSwitch.Messages;
 namespace VSwitch.Live;
 
 /// <summary>Moves EIPs to their standbys when the health checks say so, by the way of every change, and has EIPs announced when the internet
-/// side comes up (while there is none of these, nobody announces anything). A thread of its own looks at two numbers now and then; it never touches a packet.</summary>
+/// side comes up (while there is none of these, nobody announces anything). A thread of its own looks at two numbers now and then; it never
+/// touches a packet.</summary>
 internal sealed class DriftService : IDisposable
 {
     /// <summary>While EIPs have standbys: so much later than its health check says an EIP moves, at most.</summary>
@@ -31,6 +32,7 @@ internal sealed class DriftService : IDisposable
     private SwitchConfig? _seenConfig;
     private IPacketDevice? _internet;
     private bool _wasUp;
+    private bool _ended;
     private long _retryAtMs;
 
     /// <summary>Begins to look.</summary>
@@ -51,6 +53,12 @@ internal sealed class DriftService : IDisposable
     /// <summary>Ends, and waits for a change under way.</summary>
     public void Dispose()
     {
+        if (_ended)
+        {
+            return;
+        }
+
+        _ended = true;
         _stop.Set();
         _thread.Join();
         _stop.Dispose();

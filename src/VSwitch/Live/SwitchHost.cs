@@ -209,7 +209,6 @@ internal sealed class SwitchHost : IDisposable
         }
 
         _resting.Commit(Config, change.Config);
-        Moves.Note(Config, change.Config);
         _flowLogs.Use(change.Config, change.Snapshot);
         _numbers = change.Numbers;
         Volatile.Write(ref _inForce, new PolicyInForce(change.Config, change.Snapshot, OpenDevicesByName()));
@@ -231,6 +230,7 @@ internal sealed class SwitchHost : IDisposable
         Mirrors.Use(change.Config.Mirrors);
         Watch.Refresh();
         WaitForRound();
+        Moves.Note(before.Config, change.Config);
         _queues.Use(change.Config, Devices, WorkerCount);
         _queues.Forget(removed);
         removed.ForEach(d => d.Dispose());

@@ -203,7 +203,8 @@ internal sealed class ReferenceRecheck(ReferenceTopology topology, ReferenceHist
         BoundEip? target = isHairpin ? topology.Bound(destination) : null;
         string receiverPort = route.Receiver?.Name ?? ReferenceTopology.InternetPort;
         if ((isHairpin && receiverPort != connection.ReceiverPort) || route.IsHairpin != isHairpin ||
-            own?.Eip.Address != connection.TranslatedSource || target?.Private != connection.TranslatedDestination)
+            own?.Eip.Address != connection.TranslatedSource || target?.Private != connection.TranslatedDestination ||
+            route.Receiver is { Detached: true })
         {
             return IsOver;
         }

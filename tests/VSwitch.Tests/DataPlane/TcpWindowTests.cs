@@ -151,6 +151,11 @@ public class TcpWindowTests
         Assert.Equal(Accept, talk.S("A", 1, 1, 0, 65535, TcpConversation.Sack(1001, 2001)));
         Assert.Equal(Invalid, talk.S("A", 1, 1, 0, 65535, TcpConversation.Sack(1001, 2002)));
 
+        // Blocks are whole (RFC 2018 section 3): an option of a block and a half says nothing, as to Linux.
+        byte[] broken = [.. TcpConversation.Sack(1001, 2002), 0, 0, 0, 0];
+        broken[3] = 14;
+        Assert.Equal(Accept, talk.S("A", 1, 1, 0, 65535, broken));
+
         TcpConversation without = TcpConversation.Established();
         Assert.Equal(Accept, without.C("A", 1, 1, 1000));
         Assert.Equal(Accept, without.S("A", 1, 1, 0, 65535, TcpConversation.Sack(1001, 5000)));
