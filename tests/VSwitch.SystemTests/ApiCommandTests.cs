@@ -104,7 +104,8 @@ public sealed class ApiCommandTests : IDisposable
         Assert.Equal(1, VSwitch("run", _config, "--api", "http://127.0.0.1:8080", "--token-file", Path.Combine(_folder, "none")).Exit);
         (int exit, string output) = VSwitch("show", "everything");
         Assert.Equal(2, exit);
-        Assert.Contains("status, ports, enis, flows, drops, workers, eips, groups, routes, config, changes", output, StringComparison.Ordinal);
+        string[] subjects = ["status", "ports", "enis", "flows", "drops", "workers", "eips", "groups", "routes", "config", "changes", "instances", "usage"];
+        Assert.All(subjects, s => Assert.Contains($" {s}", output, StringComparison.Ordinal));
     }
 
     public void Dispose()

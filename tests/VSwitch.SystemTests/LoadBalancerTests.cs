@@ -141,7 +141,7 @@ public class LoadBalancerTests
             Assert.Equal(backends, held.Select(AskHeld));
             Assert.All(Ask(lab, "c", "http://10.0.1.100/?[1-4]"), a => Assert.Equal("w3", a));
             WaitFor(lab, b => b[0].DrainLeft == TimeSpan.Zero);
-            int before = Read(lab)[0].Connections;
+            int before = (int)Read(lab)[0].Connections;
             Assert.Equal(backends.Select(b => b == "w1" ? "none" : b), held.Select(AskHeld));
 
             // What is left of it are connections that their ends closed, until they have aged.

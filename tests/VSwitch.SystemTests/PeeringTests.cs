@@ -150,6 +150,7 @@ public sealed class PeeringTests : IDisposable
     public void Iperf_runs_across_until_the_peering_is_deleted_under_it()
     {
         using Process server = _lab.Start("g", "iperf3", "-s", "-p", "5201");
+        Process? client = null;
         try
         {
             _lab.WaitForListener("g", 5201);
@@ -157,7 +158,7 @@ public sealed class PeeringTests : IDisposable
             Assert.True(exit == 0, output);
 
             long before = _lab.Counters("a").Forwarded;
-            using Process client = _lab.Start("a", "iperf3", "-c", G, "-t", "60");
+            client = _lab.Start("a", "iperf3", "-c", G, "-t", "60");
             Assert.True(SpinWait.SpinUntil(() => _lab.Counters("a").Forwarded > before + 200, TimeSpan.FromSeconds(20)));
             Change(c => c with { Peerings = [c.Peerings[0] with { Accepted = false }, .. c.Peerings.Skip(1)] });
 
@@ -165,11 +166,12 @@ public sealed class PeeringTests : IDisposable
             Assert.True(SpinWait.SpinUntil(
                 () => _lab.Drops("a", DropReason.NoRoute) + _lab.Drops("g", DropReason.NoRoute) > 0, TimeSpan.FromSeconds(20)));
             Assert.True(SpinWait.SpinUntil(() => _lab.Drops("a", DropReason.ConnectionInvalid) > 0, TimeSpan.FromSeconds(20)));
-            client.Kill(entireProcessTree: true);
-            client.WaitForExit();
         }
         finally
         {
+            client?.Kill(entireProcessTree: true);
+            client?.WaitForExit();
+            client?.Dispose();
             server.Kill(entireProcessTree: true);
             server.WaitForExit();
         }

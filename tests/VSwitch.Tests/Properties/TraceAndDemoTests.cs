@@ -59,6 +59,17 @@ public class TraceAndDemoTests(ITestOutputHelper output)
     }
 
     [Theory]
+    [InlineData("web1", "tcp 10.0.1.10:40000 > 198.51.100.254:80 syn", "forwarded to internet")]
+    [InlineData("internet", "tcp 198.51.100.254:40000 > 203.0.113.10:80 syn", "forwarded to web1")]
+    [InlineData("web2", "icmp 10.0.1.11 > 10.1.1.10", "forwarded to db")]
+    [InlineData("db", "tcp 10.1.1.10:40000 > 10.0.1.10:22 syn", "dropped: security-group-ingress")]
+    public void The_shipped_cloud_does_what_it_says(string port, string packet, string verdict)
+    {
+        SwitchConfig config = ConfigReader.Read(Path.Combine(RepositoryRoot.Folder, "captures", "cloud.yaml")).Config!;
+        Assert.StartsWith(verdict, Tracer.Explain(config, port, TracePacket.Parse(packet, port, config))[^1].Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("tcp 1.2.3.4 > 5.6.7.8")]
     [InlineData("tcp 1.2.3.4:1 > 5.6.7.8:2 sin")]
     [InlineData("icmp 1.2.3.4 < 5.6.7.8")]
