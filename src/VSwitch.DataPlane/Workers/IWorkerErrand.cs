@@ -32,11 +32,14 @@ internal sealed class ErrandQueue
     public void Post(IWorkerErrand errand)
     {
         var node = new Node(errand);
+        // Once posted the node is the worker's, which may turn it round at once: what was the newest is kept here.
+        Node? newest;
         do
         {
-            node.Next = Volatile.Read(ref _posted);
+            newest = Volatile.Read(ref _posted);
+            node.Next = newest;
         }
-        while (Interlocked.CompareExchange(ref _posted, node, node.Next) != node.Next);
+        while (Interlocked.CompareExchange(ref _posted, node, newest) != newest);
     }
 
     /// <summary>One step of the errand at hand; the worker only.</summary>
