@@ -32,30 +32,8 @@ public sealed class Peering
 public sealed record PeerLink(int Peering, Prefix4[] Ranges4, Prefix6[] Ranges6)
 {
     /// <summary>True when a range holds the raw address.</summary>
-    public bool Contains(uint raw)
-    {
-        foreach (Prefix4 range in Ranges4)
-        {
-            if (range.Contains(raw))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Contains(uint raw) => Prefix4.AnyContains(Ranges4, raw);
 
     /// <summary>True when a range holds the raw address.</summary>
-    public bool Contains(RawIp6 raw)
-    {
-        foreach (Prefix6 range in Ranges6)
-        {
-            if (range.Contains(raw))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Contains(RawIp6 raw) => Prefix6.AnyContains(Ranges6, raw);
 }

@@ -66,32 +66,10 @@ public sealed class Vpc
     public Peering? Peering { get; init; }
 
     /// <summary>True when a range holds the raw address.</summary>
-    public bool Contains(uint raw)
-    {
-        foreach (Prefix4 range in Ranges4)
-        {
-            if ((raw & range.Mask) == range.Network)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Contains(uint raw) => Prefix4.AnyContains(Ranges4, raw);
 
     /// <summary>True when a range holds the raw address.</summary>
-    public bool Contains(RawIp6 raw)
-    {
-        foreach (Prefix6 range in Ranges6)
-        {
-            if (range.Contains(raw))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Contains(RawIp6 raw) => Prefix6.AnyContains(Ranges6, raw);
 }
 
 /// <summary>An IPv4 prefix in raw order: network and mask as loads of wire bytes give them.</summary>
@@ -99,6 +77,20 @@ public readonly record struct Prefix4(uint Network, uint Mask)
 {
     /// <summary>True when the raw address is inside.</summary>
     public bool Contains(uint raw) => (raw & Mask) == Network;
+
+    /// <summary>True when the raw address is inside one of them.</summary>
+    public static bool AnyContains(Prefix4[] prefixes, uint raw)
+    {
+        foreach (Prefix4 prefix in prefixes)
+        {
+            if (prefix.Contains(raw))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }
 
 /// <summary>An IPv6 prefix in raw order.</summary>
@@ -107,4 +99,18 @@ public readonly record struct Prefix6(RawIp6 Network, RawIp6 Mask)
     /// <summary>True when the raw address is inside.</summary>
     public bool Contains(RawIp6 raw) =>
         (raw.First & Mask.First) == Network.First && (raw.Second & Mask.Second) == Network.Second;
+
+    /// <summary>True when the raw address is inside one of them.</summary>
+    public static bool AnyContains(Prefix6[] prefixes, RawIp6 raw)
+    {
+        foreach (Prefix6 prefix in prefixes)
+        {
+            if (prefix.Contains(raw))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

@@ -5,8 +5,8 @@ using Xunit;
 
 namespace VSwitch.SystemTests.Gateways;
 
-/// <summary>Gateways against the Linux kernel's own devices at the other end, with real programs over them. Beyond the gateway stands
-/// 192.168.9.1 in the namespace of the outside.</summary>
+/// <summary>Gateways against the Linux kernel's own devices at the other end, or against a program's where the kernel has none, with real
+/// programs over them. Beyond the gateway stands 192.168.9.1 in the namespace of the outside.</summary>
 public sealed class KernelTunnelTests
 {
     private const string Outside = "vst-internet";
@@ -69,6 +69,43 @@ public sealed class KernelTunnelTests
         Join("v100", "169.254.100.2/30", "169.254.100.1");
         RunAll(lab, mtu: 1500);
     }
+
+    [RootFact("ping", "iperf3", "curl", "tracepath", "python3")]
+    public void GRE_with_a_program_at_the_other_end()
+    {
+        using var lab = new LabFixture(Plain(Yaml("gre: { local: 198.51.100.1, remote: 198.51.100.9, key: 7 }, addresses: [169.254.7.1/30]")));
+        using var end = new UserSpaceEnd(lab, "gre", "ugre7", "198.51.100.9", "198.51.100.1", "7");
+        Set("link", "set", "ugre7", "mtu", "1472");
+        Join("ugre7", "169.254.7.2/30", "169.254.7.1");
+        RunAll(lab, mtu: 1472);
+    }
+
+    [RootFact("ping", "iperf3", "curl", "tracepath", "python3")]
+    public void Frames_in_GRE_with_a_program_at_the_other_end()
+    {
+        using var lab = new LabFixture(Plain(Yaml(
+            "gre: { local: 198.51.100.1, remote: 198.51.100.9, ethernet: true }, addresses: [169.254.8.1/30], " +
+            "routes: [{ destination: 192.168.9.0/24, nextHop: 169.254.8.2 }]")));
+        using var end = new UserSpaceEnd(lab, "gretap", "utap8", "198.51.100.9", "198.51.100.1", "0");
+        Set("link", "set", "utap8", "mtu", "1462");
+        Join("utap8", "169.254.8.2/30", "169.254.8.1");
+        RunAll(lab, mtu: 1462);
+    }
+
+    [RootFact("ping", "iperf3", "curl", "tracepath", "python3")]
+    public void A_VLAN_with_a_program_at_the_other_end()
+    {
+        using var lab = new LabFixture(Yaml(
+            "device: { tap: vsgd, offload: false }, vlan: 100, addresses: [169.254.100.1/30], routes: [{ destination: 192.168.9.0/24, nextHop: 169.254.100.2 }]"));
+        LabProcess.Ip("link", "set", "vsgd", "netns", Outside);
+        Set("link", "set", "vsgd", "up");
+        using var end = new UserSpaceEnd(lab, "vlan", "uv100", "vsgd", "100");
+        Join("uv100", "169.254.100.2/30", "169.254.100.1");
+        RunAll(lab, mtu: 1500);
+    }
+
+    /// <summary>A program that reads packets from a socket knows nothing of super-packets.</summary>
+    private static string Plain(string yaml) => yaml.Replace("tap: vsgi }", "tap: vsgi, offload: false }", StringComparison.Ordinal);
 
     /// <summary>Ping by size up to the path's MTU, streams both ways, a transfer, what tracepath finds.</summary>
     private static void RunAll(LabFixture lab, int mtu)
