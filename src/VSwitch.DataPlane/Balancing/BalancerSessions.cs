@@ -309,9 +309,11 @@ public sealed unsafe class BalancerSessions : IDisposable
         slot->KeyHigh = key.High;
         slot->Session = session.Word;
         ulong sequence = slot->Control & SequenceMask;
-        Volatile.Write(ref slot->Control, sequence | state | ((ulong)deadlineMs << 32));
         long number = slot - _slots;
+
+        // The tag first: once the control word says that the slot is in use, anybody may free it, tag and all.
         Interlocked.Or(ref _tags[number / Ways], (ulong)home.Tag << (int)(8 * (number % Ways)));
+        Volatile.Write(ref slot->Control, sequence | state | ((ulong)deadlineMs << 32));
         Interlocked.Increment(ref _count);
         if (session.IsThere && !key.IsSticky)
         {
