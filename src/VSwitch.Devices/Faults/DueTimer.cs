@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Devices.Faults;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Workers;
 
 namespace VSwitch.Devices.Linux;

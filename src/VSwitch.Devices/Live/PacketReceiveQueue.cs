@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Devices.Live;

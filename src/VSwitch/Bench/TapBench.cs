@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using VSwitch.DataPlane.Devices;
 
 namespace VSwitch.Bench;
 

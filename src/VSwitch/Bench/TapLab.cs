@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Lab;
 using VSwitch.Live;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
 using VSwitch.Bench;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Commands;

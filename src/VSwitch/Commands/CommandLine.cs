@@ -3,6 +3,7 @@ using System.Text.Json;
 using VSwitch.Api;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.State;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Commands;

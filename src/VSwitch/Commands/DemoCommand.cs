@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using Spectre.Console;
 using VSwitch.ControlPlane.Config;
+using VSwitch.DataPlane.Devices;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.Demo;
 using VSwitch.Devices.Linux;

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using VSwitch.ControlPlane.Config;
 using VSwitch.ControlPlane.Plan;
 using VSwitch.ControlPlane.State;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Linux;
 
 namespace VSwitch.Live;
