@@ -23,7 +23,7 @@ internal sealed class TapBench
 
     /// <summary>Measures everything. SIGINT and SIGTERM end it early, and what was made is removed all the same.</summary>
     /// <returns>A row for each scenario and metric.</returns>
-    /// <exception cref="Devices.Linux.DeviceException">A TAP cannot be made.</exception>
+    /// <exception cref="DeviceException">A TAP cannot be made.</exception>
     /// <exception cref="IOException">A namespace cannot be made, nothing gets through, or a worker failed.</exception>
     /// <exception cref="OperationCanceledException">A signal ended it.</exception>
     public IReadOnlyList<TapRow> Run()

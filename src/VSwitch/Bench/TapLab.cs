@@ -24,7 +24,7 @@ internal sealed class TapLab : IDisposable
     /// <param name="scenario">l2: two ENIs of a subnet, everything allowed; sg: the same with <see cref="Rules"/> rules in each
     /// direction; eip: from the outside to an elastic IP, the same rules.</param>
     /// <param name="workers">Worker threads; null = one a processor.</param>
-    /// <exception cref="Devices.Linux.DeviceException">A TAP cannot be made.</exception>
+    /// <exception cref="DeviceException">A TAP cannot be made.</exception>
     /// <exception cref="IOException">A namespace cannot be made; nothing stays.</exception>
     public TapLab(BenchScenario scenario, int? workers = null)
     {
