@@ -445,10 +445,11 @@ public sealed class RandomConfig(Random random)
 
     private double Part() => Chance(50) ? 0 : random.Next(1, 10_001) / 10_000.0;
 
-    private DeviceConfig Device() => random.Next(3) switch
+    private DeviceConfig Device() => random.Next(4) switch
     {
         0 => new DeviceConfig { Tap = $"vt{_number++}", Queues = Chance(50) ? random.Next(1, 65) : null, Offload = Chance(50) },
         1 => new DeviceConfig { Interface = $"ve{_number++}" },
+        2 => new DeviceConfig { SharpPcap = $"sp {_number++}" },
         _ => new DeviceConfig { PcapIn = Chance(50) ? $"in {_number}.pcap" : null, PcapOut = $"out{_number}.pcap" },
     };
 

@@ -191,14 +191,15 @@ public static partial class ConfigReader
             Interface = map.Text("interface"),
             PcapIn = pcapIn,
             PcapOut = pcapOut,
+            SharpPcap = map.Text("sharppcap"),
             Queues = map.Integer("queues", 1, 64),
             Offload = map.Flag("offload", otherwise: true),
             Position = node.Position,
         };
-        int kinds = (device.Tap != null ? 1 : 0) + (device.Interface != null ? 1 : 0) + (map.Has("pcap") ? 1 : 0);
+        int kinds = (device.Tap != null ? 1 : 0) + (device.Interface != null ? 1 : 0) + (map.Has("pcap") ? 1 : 0) + (device.SharpPcap != null ? 1 : 0);
         if (kinds != 1)
         {
-            errors.Add(node.Position, "a device is exactly one of tap: NAME, interface: NAME, pcap: { in: FILE, out: FILE }");
+            errors.Add(node.Position, "a device is exactly one of tap: NAME, interface: NAME, pcap: { in: FILE, out: FILE }, sharppcap: NAME");
         }
 
         map.Finish();

@@ -160,6 +160,7 @@ public static partial class ConfigWriter
     {
         WriteIfSet(json, "tap", device.Tap);
         WriteIfSet(json, "interface", device.Interface);
+        WriteIfSet(json, "sharppcap", device.SharpPcap);
         if (device.PcapIn != null || device.PcapOut != null)
         {
             json.WriteStartObject("pcap");

@@ -46,7 +46,7 @@ public sealed record GatewayConfig
     public SourcePosition Position { get; init; }
 
     /// <summary>Name of its interface; null when it has none.</summary>
-    public string? InterfaceName => Device?.Tap ?? Device?.Interface;
+    public string? InterfaceName => Device?.InterfaceName;
 
     /// <summary>True for a link with nobody else on it: no MACs, no next hops.</summary>
     public bool IsPointToPoint => Gre is { Ethernet: false };

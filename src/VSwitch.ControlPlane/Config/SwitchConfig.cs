@@ -159,7 +159,7 @@ public sealed record InternetConfig
 /// <summary>A route of the public side.</summary>
 public sealed record InternetRouteConfig(IpPrefix Destination, IpAddress NextHop, SourcePosition Position);
 
-/// <summary>What a port is attached to: exactly one of Tap, Interface and Pcap.</summary>
+/// <summary>What a port is attached to: exactly one of Tap, Interface, Pcap and SharpPcap.</summary>
 public sealed record DeviceConfig
 {
     /// <summary>Name of a TAP device to make.</summary>
@@ -174,6 +174,9 @@ public sealed record DeviceConfig
     /// <summary>Capture file to write to; null = none.</summary>
     public string? PcapOut { get; init; }
 
+    /// <summary>Name of a capture device, as SharpPcap calls it; null = none.</summary>
+    public string? SharpPcap { get; init; }
+
     /// <summary>Queues of a TAP or a live interface; null = one a worker.</summary>
     public int? Queues { get; init; }
 
@@ -182,6 +185,9 @@ public sealed record DeviceConfig
 
     /// <summary>Where it stands.</summary>
     public SourcePosition Position { get; init; }
+
+    /// <summary>Name of the interface that it stands on; null for captures. (SharpPcap's name is, on Linux, the interface's.)</summary>
+    public string? InterfaceName => Tap ?? Interface ?? SharpPcap;
 }
 
 /// <summary>A virtual network: an address space of its own.</summary>

@@ -211,6 +211,7 @@ internal static partial class Shapes
 
         string attachment = device.Tap != null ? $"tap {device.Tap}"
             : device.Interface != null ? $"interface {device.Interface}"
+            : device.SharpPcap != null ? $"sharppcap {device.SharpPcap}"
             : $"pcap{(device.PcapIn != null ? $" in {device.PcapIn}" : "")}{(device.PcapOut != null ? $" out {device.PcapOut}" : "")}";
         return $"{attachment}{(device.Queues is int queues ? $" queues {queues}" : "")}{(device.Offload ? "" : " offload false")}";
     }

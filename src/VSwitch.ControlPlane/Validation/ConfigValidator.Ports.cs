@@ -207,13 +207,14 @@ internal sealed partial class ConfigValidator
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach ((string port, DeviceConfig device) in _config.PortDevices().OrderBy(d => d.Port != InternetPort))
         {
-            string? name = device.Tap ?? device.Interface;
-            if (name == null)
+            if (device.InterfaceName is not string name)
             {
                 continue;
             }
 
-            if (name.Length is 0 or > LongestInterfaceName || name.AsSpan().ContainsAny("/ :\t") || name is "." or "..")
+            bool isSystems = device.SharpPcap == null;
+            if (name.Length == 0 ||
+                (isSystems && (name.Length > LongestInterfaceName || name.AsSpan().ContainsAny("/ :\t") || name is "." or "..")))
             {
                 _errors.Add(device.Position, $"'{name}' is not an interface name; use 1 to {LongestInterfaceName} characters without '/', ':' or spaces");
             }

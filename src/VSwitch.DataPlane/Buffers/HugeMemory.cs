@@ -4,7 +4,7 @@ namespace VSwitch.DataPlane.Buffers;
 
 /// <summary>Zeroed native memory aligned to 2 MiB, on huge pages where the kernel gives them (madvise MADV_HUGEPAGE;
 /// harmless where it does not). The kernel hands pages out as they are touched, so a generous size costs nothing until it
-/// is used.</summary>
+/// is used. Elsewhere than on Linux it is the C library's memory, all of it at once.</summary>
 public sealed unsafe partial class HugeMemory : IDisposable
 {
     private const nuint HugePageBytes = 2 << 20;
@@ -12,15 +12,30 @@ public sealed unsafe partial class HugeMemory : IDisposable
     private const int ProtectReadWrite = 3;
     private const int MapPrivateAnonymousNoReserve = 0x4022;
     private readonly nuint _mappedBytes;
+    private readonly bool _isMapped;
     private byte* _mapping;
 
     /// <summary>Maps at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above a quarter of one.</summary>
     /// <exception cref="InsufficientMemoryException">The system gives no more address space.</exception>
     public HugeMemory(nuint bytes)
+        : this(bytes, OperatingSystem.IsLinux())
+    {
+    }
+
+    /// <summary>The same, mapped or from the C library.</summary>
+    internal HugeMemory(nuint bytes, bool isMapped)
     {
         bool huge = bytes >= HugePageBytes / 4;
         nuint alignment = huge ? HugePageBytes : 4096;
         LengthBytes = (Math.Max(1, bytes) + alignment - 1) & ~(alignment - 1);
+        _isMapped = isMapped;
+        if (!isMapped)
+        {
+            Address = _mapping = (byte*)NativeMemory.AlignedAlloc(LengthBytes, alignment);
+            NativeMemory.Clear(Address, LengthBytes);
+            return;
+        }
+
         _mappedBytes = huge ? LengthBytes + HugePageBytes : LengthBytes;
         _mapping = Map(null, _mappedBytes, ProtectReadWrite, MapPrivateAnonymousNoReserve, -1, 0);
         if ((nint)_mapping == -1)
@@ -63,12 +78,22 @@ public sealed unsafe partial class HugeMemory : IDisposable
 
     private void Free()
     {
-        if (_mapping != null)
+        if (_mapping == null)
+        {
+            return;
+        }
+
+        if (_isMapped)
         {
             _ = Unmap(_mapping, _mappedBytes);
-            _mapping = null;
-            Address = null;
         }
+        else
+        {
+            NativeMemory.AlignedFree(_mapping);
+        }
+
+        _mapping = null;
+        Address = null;
     }
 
     [LibraryImport("libc", EntryPoint = "mmap")]

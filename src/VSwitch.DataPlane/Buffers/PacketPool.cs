@@ -66,6 +66,10 @@ public sealed unsafe class PacketPool : IDisposable
     /// <summary>Large buffers that are free now.</summary>
     public int LargeFreeCount => _largeFreeCount;
 
+    /// <summary>True while there is a free buffer of each size that the pool has: for a frame whose length is known only when it is read,
+    /// and which must then go somewhere.</summary>
+    public bool HasRoomForAny => _smallFreeCount > 0 && (_largeFreeCount > 0 || LargeCount == 0);
+
     /// <summary>Takes a small buffer with <c>Data</c> at its default place and no offload; null when none is free.</summary>
     public PacketBuffer* Rent()
     {

@@ -58,7 +58,7 @@ public sealed unsafe class PcapDevice : IPacketDevice
     public int Receive(int queue, PacketPool pool, PacketBuffer** packets, int maxCount)
     {
         int count = 0;
-        while (_reader != null && count < maxCount && HasRoom(pool) && _reader.TryReadNext(out CaptureRecord record))
+        while (_reader != null && count < maxCount && pool.HasRoomForAny && _reader.TryReadNext(out CaptureRecord record))
         {
             PacketBuffer* p = record.LinkType == CaptureReader.LinkTypeEthernet ? pool.Rent(record.Bytes.Length) : null;
             if (p == null)
@@ -137,11 +137,6 @@ public sealed unsafe class PcapDevice : IPacketDevice
             }
         }
     }
-
-    /// <summary>A record's length is known only when it is read, and then it must go somewhere: there is a free buffer of each
-    /// size that the pool has.</summary>
-    private static bool HasRoom(PacketPool pool) =>
-        pool.SmallFreeCount > 0 && (pool.LargeFreeCount > 0 || pool.LargeCount == 0);
 
     private static long WallClockNs() => (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
 

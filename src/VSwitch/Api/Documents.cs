@@ -71,7 +71,7 @@ internal sealed record BoundElasticIp(string Name, string Address, string Privat
 internal sealed record PcapDocument(string? In, string? Out);
 
 /// <summary>A device as configured: one of tap, interface and pcap.</summary>
-internal sealed record DeviceConfigDocument(string? Tap, string? Interface, PcapDocument? Pcap, int? Queues, bool? Offload);
+internal sealed record DeviceConfigDocument(string? Tap, string? Interface, PcapDocument? Pcap, string? Sharppcap, int? Queues, bool? Offload);
 
 /// <summary>An ENI as configured, with what it has.</summary>
 /// <param name="Name">Its name: the port's.</param>

@@ -77,6 +77,6 @@ internal static class EniEndpoints
 
     private static DeviceConfigDocument? DeviceOf(DeviceConfig? device) => device == null ? null : new DeviceConfigDocument(
         device.Tap, device.Interface,
-        device.PcapIn != null || device.PcapOut != null ? new PcapDocument(device.PcapIn, device.PcapOut) : null,
+        device.PcapIn != null || device.PcapOut != null ? new PcapDocument(device.PcapIn, device.PcapOut) : null, device.SharpPcap,
         device.Queues, device.Tap != null ? device.Offload : null);
 }

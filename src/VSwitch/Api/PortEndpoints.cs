@@ -58,7 +58,7 @@ internal static class PortEndpoints
     private static DeviceDocument DeviceOf(PolicyInForce policy, string port, IPacketDevice device)
     {
         DeviceConfig? asked = policy.Config.PortDevices().FirstOrDefault(d => d.Port == port).Device;
-        string kind = asked?.Tap != null ? "tap" : asked?.Interface != null ? "interface" : "pcap";
+        string kind = asked?.Tap != null ? "tap" : asked?.Interface != null ? "interface" : asked?.SharpPcap != null ? "sharppcap" : "pcap";
         DeviceCapabilities can = device.Capabilities;
         DeviceStatus status = device.Status;
         return new DeviceDocument(

@@ -44,9 +44,12 @@ internal static class DeviceFactory
             return OpenTap(new TapOptions(config.Tap, queues.Most, config.Offload) { Active = queues.Active });
         }
 
-        return config.Interface != null
-            ? new PacketSocketDevice(config.Interface, config.Queues ?? workers)
-            : new PcapDevice(config.PcapIn, config.PcapOut);
+        if (config.Interface != null)
+        {
+            return new PacketSocketDevice(config.Interface, config.Queues ?? workers);
+        }
+
+        return config.SharpPcap != null ? DeviceAdapters.SharpPcap.Open(config.SharpPcap) : new PcapDevice(config.PcapIn, config.PcapOut);
     }
 
     /// <summary>A TAP that somebody has made before with one queue can never have another, but one may do.</summary>

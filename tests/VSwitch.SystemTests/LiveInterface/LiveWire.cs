@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VSwitch.DataPlane.Buffers;
+using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Live;
 using VSwitch.Lab;
 using VSwitch.SystemTests.BlackBox;
@@ -66,14 +67,18 @@ internal sealed unsafe class LiveWire : IDisposable
 
     /// <summary>A live device on an interface of a namespace.</summary>
     public PacketSocketDevice Open(string ns, string device, int queues = 1) =>
-        Keep(NamespaceThread.Run(ns, () => new PacketSocketDevice(device, queues)));
+        Open(ns, () => new PacketSocketDevice(device, queues));
+
+    /// <summary>Any device that is opened in a namespace.</summary>
+    public T Open<T>(string ns, Func<T> open)
+        where T : IDisposable => Keep(NamespaceThread.Run(ns, open));
 
     /// <summary>A raw socket on an interface of a namespace.</summary>
     public PacketSocket OpenSocket(string ns, string device) => Keep(new PacketSocket(ns, device));
 
     /// <summary>Offers frames to a device as one burst, in buffers that are given back.</summary>
     /// <returns>How many it took.</returns>
-    public int Offer(PacketSocketDevice device, params ReadOnlySpan<LiveFrame> frames)
+    public int Offer(IPacketDevice device, params ReadOnlySpan<LiveFrame> frames)
     {
         PacketBuffer** packets = stackalloc PacketBuffer*[frames.Length];
         for (int i = 0; i < frames.Length; i++)
@@ -94,7 +99,7 @@ internal sealed unsafe class LiveWire : IDisposable
     }
 
     /// <summary>What waits at a queue of a device now.</summary>
-    public List<LiveFrame> Take(PacketSocketDevice device, int queue = 0, int maxCount = 64)
+    public List<LiveFrame> Take(IPacketDevice device, int queue = 0, int maxCount = 64)
     {
         PacketBuffer** packets = stackalloc PacketBuffer*[maxCount];
         int count = device.Receive(queue, _pool, packets, maxCount);
@@ -110,7 +115,7 @@ internal sealed unsafe class LiveWire : IDisposable
     }
 
     /// <summary>Waits for so many frames at a queue of a device.</summary>
-    public List<LiveFrame> Await(PacketSocketDevice device, int count, int queue = 0)
+    public List<LiveFrame> Await(IPacketDevice device, int count, int queue = 0)
     {
         var frames = new List<LiveFrame>();
         bool came = SpinWait.SpinUntil(
