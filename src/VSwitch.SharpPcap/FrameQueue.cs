@@ -6,6 +6,7 @@ namespace VSwitch.SharpPcap;
 internal sealed unsafe class FrameQueue : IDisposable
 {
     private readonly HugeMemory _memory;
+    private readonly int _frameBytes;
     private readonly int _slotBytes;
     private readonly long _slots;
     private long _put;
@@ -16,6 +17,7 @@ internal sealed unsafe class FrameQueue : IDisposable
     /// <param name="bytes">Memory, for two frames at least.</param>
     public FrameQueue(int frameBytes, int bytes)
     {
+        _frameBytes = frameBytes;
         _slotBytes = (frameBytes + sizeof(int) + 63) & -64;
         _slots = Math.Max(2, bytes / _slotBytes);
         _memory = new HugeMemory((nuint)(_slots * _slotBytes));
@@ -24,7 +26,7 @@ internal sealed unsafe class FrameQueue : IDisposable
     /// <summary>The putting thread: adds a frame; false when it is too long or there is no room.</summary>
     public bool TryPut(ReadOnlySpan<byte> frame)
     {
-        if (frame.Length > _slotBytes - sizeof(int) || _put - Volatile.Read(ref _taken) == _slots)
+        if (frame.Length > _frameBytes || _put - Volatile.Read(ref _taken) == _slots)
         {
             return false;
         }

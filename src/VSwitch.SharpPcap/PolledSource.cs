@@ -95,8 +95,10 @@ internal sealed unsafe class PolledSource : IFrameSource
     private void NoteTooLong(int onWire)
     {
         _status.LostCount++;
-        _status.LastError ??= $"{_device.Name}: a frame of {onWire} bytes is longer than its MTU: switch off the sender's and the " +
-            "interface's segmentation (ethtool -K NAME tso off gso off gro off)";
+        _status.LastError ??= _isLive
+            ? $"{_device.Name}: a frame of {onWire} bytes is longer than its MTU: switch off the sender's and the interface's segmentation " +
+                "(ethtool -K NAME tso off gso off gro off)"
+            : $"{_device.Name}: a record of {onWire} bytes is longer than any buffer";
     }
 
     /// <summary>What the kernel had no room for, looked up now and then.</summary>

@@ -60,7 +60,7 @@ internal sealed unsafe class SendingSide
     }
 
     /// <summary>What a device throws when it cannot send.</summary>
-    public static bool IsFailure(Exception e) => e is PcapException or DeviceNotReadyException or IOException or ExternalException;
+    public static bool IsFailure(Exception e) => e is PcapException or InvalidOperationException or IOException or ExternalException;
 
     /// <summary>Libpcap has the system's words for an error and not its number: EAGAIN and ENOBUFS of Linux.</summary>
     private static string Words(int error) => OperatingSystem.IsLinux() ? Marshal.GetPInvokeErrorMessage(error) : "no such words";

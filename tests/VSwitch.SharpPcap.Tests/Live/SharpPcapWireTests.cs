@@ -40,24 +40,11 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         Assert.Equal((0, 0L, 0L), (wire.MissingBuffers, device.Status.LostCount, device.Status.ReceiveErrorCount));
     }
 
-    [RootTheory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Frames_of_every_size_are_sent_and_what_is_sent_is_not_received(bool useSendQueue)
-    {
-        using var wire = new LiveWire(MtuBytes);
-        SharpPcapDevice device = OpenNear(wire, new SharpPcapOptions { MtuBytes = MtuBytes, UseSendQueue = useSendQueue });
-        PacketSocketDevice far = wire.Open(FarNamespace, Far);
-        LiveFrame[] sent = [.. Sizes.Concat(Sizes.Reverse()).Select(size => new LiveFrame(RandomFrame(size)))];
-        Assert.Equal(sent.Length, wire.Offer(device, sent));
-        Assert.Equal(sent.Select(f => Convert.ToHexString(f.Bytes)), wire.Await(far, sent.Length).Select(f => Convert.ToHexString(f.Bytes)));
+    [RootFact]
+    public void Frames_of_every_size_are_sent_and_what_is_sent_is_not_received() => Array.ForEach([false, true], SendEverySize);
 
-        // What comes in after them is the only frame that is received.
-        byte[] answer = RandomFrame(77);
-        Assert.Equal(1, wire.Offer(far, new LiveFrame(answer)));
-        Assert.Equal(answer, Assert.Single(wire.Await(device, 1)).Bytes);
-        Assert.Equal((0L, 0L, true), (device.Status.TransmitErrorCount, device.Status.LostCount, device.Status.IsUp));
-    }
+    [RootFact]
+    public void What_cannot_be_sent_is_counted_and_its_neighbours_pass() => Array.ForEach([false, true], SendGoodAndBad);
 
     [RootFact]
     public void Random_traffic_crosses_both_ways_at_once()
@@ -82,29 +69,6 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         static LiveFrame[] Frames(Random random) =>
             [.. Enumerable.Range(0, random.Next(1, 65)).Select(_ => new LiveFrame(RandomFrame(random.Next(14, 1515), random)))];
         static IEnumerable<string> Hex(IEnumerable<LiveFrame> frames) => frames.Select(f => Convert.ToHexString(f.Bytes));
-    }
-
-    [RootTheory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void What_cannot_be_sent_is_counted_and_its_neighbours_pass(bool useSendQueue)
-    {
-        using var wire = new LiveWire();
-        SharpPcapDevice device = OpenNear(wire, new SharpPcapOptions { MtuBytes = 1500, UseSendQueue = useSendQueue });
-        PacketSocket socket = wire.OpenSocket(FarNamespace, Far);
-        LiveFrame[] frames =
-        [
-            new(RandomFrame(60)), new(RandomFrame(13)), new(RandomFrame(61)), new([]), new(RandomFrame(1515)), new(RandomFrame(62)), new(RandomFrame(5000)),
-        ];
-        for (int round = 1; round <= 300; round++)
-        {
-            Assert.Equal(frames.Length, wire.Offer(device, frames));
-            Assert.Equal([60, 61, 62], Await(socket, 3).Select(f => f.Length));
-            Assert.Equal(4 * round, device.Status.TransmitErrorCount);
-        }
-
-        Assert.True(device.Status.IsUp);
-        Assert.Equal("a frame of 5000 bytes cannot be sent: 14 to 1514 can", device.Status.LastError);
     }
 
     [RootFact]
@@ -158,6 +122,42 @@ public class SharpPcapWireTests(ITestOutputHelper output)
 
         AllocationGuard.RequireNone("a burst received", () => burst.Receive(near));
         Assert.Equal(64 + 1, burst.ReceivedCount);
+    }
+
+    private static void SendEverySize(bool useSendQueue)
+    {
+        using var wire = new LiveWire(MtuBytes);
+        SharpPcapDevice device = OpenNear(wire, new SharpPcapOptions { MtuBytes = MtuBytes, UseSendQueue = useSendQueue });
+        PacketSocketDevice far = wire.Open(FarNamespace, Far);
+        LiveFrame[] sent = [.. Sizes.Concat(Sizes.Reverse()).Select(size => new LiveFrame(RandomFrame(size)))];
+        Assert.Equal(sent.Length, wire.Offer(device, sent));
+        Assert.Equal(sent.Select(f => Convert.ToHexString(f.Bytes)), wire.Await(far, sent.Length).Select(f => Convert.ToHexString(f.Bytes)));
+
+        // What comes in after them is the only frame that is received.
+        byte[] answer = RandomFrame(77);
+        Assert.Equal(1, wire.Offer(far, new LiveFrame(answer)));
+        Assert.Equal(answer, Assert.Single(wire.Await(device, 1)).Bytes);
+        Assert.Equal((0L, 0L, true), (device.Status.TransmitErrorCount, device.Status.LostCount, device.Status.IsUp));
+    }
+
+    private static void SendGoodAndBad(bool useSendQueue)
+    {
+        using var wire = new LiveWire();
+        SharpPcapDevice device = OpenNear(wire, new SharpPcapOptions { MtuBytes = 1500, UseSendQueue = useSendQueue });
+        PacketSocket socket = wire.OpenSocket(FarNamespace, Far);
+        LiveFrame[] frames =
+        [
+            new(RandomFrame(60)), new(RandomFrame(13)), new(RandomFrame(61)), new([]), new(RandomFrame(1515)), new(RandomFrame(62)), new(RandomFrame(5000)),
+        ];
+        for (int round = 1; round <= 300; round++)
+        {
+            Assert.Equal(frames.Length, wire.Offer(device, frames));
+            Assert.Equal([60, 61, 62], Await(socket, 3).Select(f => f.Length));
+            Assert.Equal(4 * round, device.Status.TransmitErrorCount);
+        }
+
+        Assert.True(device.Status.IsUp);
+        Assert.Equal("a frame of 5000 bytes cannot be sent: 14 to 1514 can", device.Status.LastError);
     }
 
     private static int SpinReceive(IPacketDevice device, FrameBurst burst)
