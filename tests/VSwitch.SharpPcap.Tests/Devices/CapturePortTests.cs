@@ -20,11 +20,11 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void Every_capture_gives_the_frames_that_our_reader_gives()
     {
         string shipped = Path.Combine(RepositoryRoot.Folder, "captures");
-        string[] files = [.. Directory.EnumerateFiles(shipped).Concat(RepositoryRoot.Shared is string shared ? Directory.EnumerateFiles(Path.Combine(shared, "captures")) : [])
+        string[] files = [.. Directory.EnumerateFiles(shipped).Concat(RepositoryRoot.Shared is string shared ? Directory.EnumerateFiles(Path.Combine(shared, "captures"), "*", SearchOption.AllDirectories) : [])
             .Where(f => Path.GetExtension(f) is ".pcap" or ".pcapng" or ".cap").Order(StringComparer.Ordinal)];
         int frames = 0;
         var refused = new List<string>();
@@ -54,7 +54,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.InRange(frames, 30, int.MaxValue);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void What_is_sent_is_written_with_the_time_of_the_clock()
     {
         string file = Path.Combine(_folder, "out.pcap");
@@ -81,7 +81,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.Null(reader.Error);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void From_one_file_to_another_nothing_changes()
     {
         string input = Path.Combine(RepositoryRoot.Folder, "captures", "demo.pcap");
@@ -99,7 +99,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(ReadOurs(input).Frames, ReadOurs(copy).Frames);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void A_damaged_capture_gives_what_stands_before_the_damage_and_says_so_once()
     {
         byte[] whole = File.ReadAllBytes(Path.Combine(RepositoryRoot.Folder, "captures", "demo.pcap"));
@@ -113,7 +113,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.Contains("cut.pcap: truncated dump file", device.Status.LastError, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void A_record_that_fits_no_buffer_is_lost_by_name()
     {
         string file = Path.Combine(_folder, "long.pcap");
@@ -130,7 +130,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.Equal($"{file}: a record of 5000 bytes is longer than any buffer", device.Status.LastError);
     }
 
-    [Fact]
+    [LibpcapFact]
     public void What_is_no_capture_of_Ethernet_is_refused_in_one_line()
     {
         string text = Path.Combine(_folder, "text.pcap");

@@ -18,7 +18,7 @@ public class SharpPcapLinkTests
     private static readonly FrameAddresses Ends = new(
         new MacAddress(0x0200_0000_0001), new MacAddress(0x0200_0000_0002), IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"));
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void The_poll_handle_is_readable_while_a_frame_waits()
     {
         using var wire = new LiveWire();
@@ -32,7 +32,7 @@ public class SharpPcapLinkTests
         Assert.Empty(wire.Take(device));
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void What_the_kernel_had_no_room_for_is_counted()
     {
         const int Sent = 3000;
@@ -51,7 +51,7 @@ public class SharpPcapLinkTests
         Assert.InRange(got, 50, 1000);
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void An_interface_that_goes_down_is_named_and_counted_and_comes_up_again()
     {
         using var wire = new LiveWire();
@@ -81,7 +81,7 @@ public class SharpPcapLinkTests
         PacketAssert.Equal(frame.Bytes, Assert.Single(wire.Await(device, 1)).Bytes);
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void An_interface_that_vanishes_takes_the_device_down_once_and_nothing_throws()
     {
         using var wire = new LiveWire();
@@ -100,7 +100,7 @@ public class SharpPcapLinkTests
         Assert.False(PollProbe.Poll(device.PollHandle(0), TimeSpan.Zero));
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void Several_threads_send_while_one_receives()
     {
         const int Each = 5000;
@@ -131,7 +131,7 @@ public class SharpPcapLinkTests
         Assert.Equal(2 * Each, Await(socket, 2 * Each).Count);
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void What_is_closed_is_quiet_and_closing_twice_is_nothing()
     {
         using var wire = new LiveWire();
@@ -144,7 +144,7 @@ public class SharpPcapLinkTests
         Assert.Equal(0, wire.Offer(device, new LiveFrame(Frames.Udp(Ends, 1, 9))));
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void A_device_that_cannot_be_opened_is_named_with_the_mend()
     {
         using var wire = new LiveWire();

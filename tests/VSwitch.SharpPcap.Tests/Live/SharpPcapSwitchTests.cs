@@ -14,7 +14,7 @@ public sealed class SharpPcapSwitchTests
     private static readonly string Program = Path.Combine(
         RepositoryRoot.Folder, "src", "VSwitch", "bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd('/'))!.Name, "net10.0", "vswitch.dll");
 
-    [RootFact("unshare", "mount", "ping", "iperf3", "ss", "ethtool")]
+    [RootFact("tcpdump", "unshare", "mount", "ping", "iperf3", "ss", "ethtool")]
     public void Guests_talk_by_vswitch_on_devices_of_SharpPcap()
     {
         using JsonDocument summary = UserNamespaceRun.Run(Program, "sharppcap", off: "tx tso gso gro");
@@ -25,7 +25,7 @@ public sealed class SharpPcapSwitchTests
         }
     }
 
-    [Fact]
+    [LibpcapFact]
     public void A_device_that_is_not_there_ends_vswitch_with_one_line()
     {
         string config = Path.GetTempFileName();

@@ -22,7 +22,7 @@ public class SharpPcapWireTests(ITestOutputHelper output)
     private static readonly int[] Sizes =
         [14, 15, 42, 59, 60, 64, 1513, 1514, 1518, 1519, 2005, 2006, 2007, 2043, 2044, 2045, 2048, 2049, 4096, 9014];
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void Frames_of_every_size_are_received_as_the_packet_socket_receives_them()
     {
         using var wire = new LiveWire(MtuBytes);
@@ -40,13 +40,13 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         Assert.Equal((0, 0L, 0L), (wire.MissingBuffers, device.Status.LostCount, device.Status.ReceiveErrorCount));
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void Frames_of_every_size_are_sent_and_what_is_sent_is_not_received() => Array.ForEach([false, true], SendEverySize);
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void What_cannot_be_sent_is_counted_and_its_neighbours_pass() => Array.ForEach([false, true], SendGoodAndBad);
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void Random_traffic_crosses_both_ways_at_once()
     {
         using var wire = new LiveWire();
@@ -71,7 +71,7 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         static IEnumerable<string> Hex(IEnumerable<LiveFrame> frames) => frames.Select(f => Convert.ToHexString(f.Bytes));
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void A_tag_that_the_kernel_took_out_is_put_back_and_a_tag_is_sent()
     {
         using var wire = new LiveWire();
@@ -87,7 +87,7 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         }
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void A_super_packet_is_lost_by_name_and_the_next_frame_comes()
     {
         using var wire = new LiveWire(MtuBytes);
@@ -100,7 +100,7 @@ public class SharpPcapWireTests(ITestOutputHelper output)
         Assert.Contains("a frame of 4000 bytes is longer than its MTU: switch off the sender's", device.Status.LastError, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [RootFact("tcpdump")]
     public void Receiving_and_sending_allocate_nothing()
     {
         using var wire = new LiveWire();
