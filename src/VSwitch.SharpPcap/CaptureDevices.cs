@@ -43,7 +43,7 @@ internal static class CaptureDevices
     }
 
     /// <summary>Opens a device that is not open: at once (immediate mode), all frames (promiscuous), none of its own, cut where no frame
-    /// of the MTU reaches. Leaves an open one as it is, but for the frames of its own.</summary>
+    /// of the MTU, or super-packet, reaches. Leaves an open one as it is, but for the frames of its own.</summary>
     /// <exception cref="DeviceException">It cannot be opened, or has no Ethernet frames.</exception>
     public static void Open(IPcapDevice device, SharpPcapOptions options, int mtuBytes)
     {
@@ -80,7 +80,7 @@ internal static class CaptureDevices
         {
             Mode = DeviceModes.Promiscuous,
             Immediate = true,
-            Snaplen = mtuBytes + HeaderBytes,
+            Snaplen = OperatingSystem.IsLinux() ? Math.Max(LinuxOffload.LongestBytes, mtuBytes + HeaderBytes) : mtuBytes + HeaderBytes,
             ReadTimeout = 1,
         };
         if (device is LibPcapLiveDevice && OperatingSystem.IsWindows())

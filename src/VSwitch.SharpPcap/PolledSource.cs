@@ -19,14 +19,16 @@ internal sealed unsafe class PolledSource : IFrameSource
 
     private readonly PcapDevice _device;
     private readonly DeviceStatus _status;
+    private readonly int _mtuBytes;
     private readonly bool _isLive;
     private uint _kernelLost;
     private long _statisticsAtMs;
     private bool _isAtEnd;
 
     /// <summary>Takes an open device; a live one does not block.</summary>
-    public PolledSource(PcapDevice device, DeviceStatus status)
+    public PolledSource(PcapDevice device, DeviceStatus status, int mtuBytes)
     {
+        _mtuBytes = mtuBytes;
         _device = device;
         _status = status;
         _isLive = device is LibPcapLiveDevice;
@@ -62,6 +64,13 @@ internal sealed unsafe class PolledSource : IFrameSource
 
             Buffer.MemoryCopy((void*)data, p->Data, p->CapacityBytes, captured);
             p->Length = captured;
+            if (_isLive && OperatingSystem.IsLinux() && !LinuxOffload.TryMark(p, _mtuBytes))
+            {
+                pool.Return(p);
+                NoteTooLong(onWire);
+                continue;
+            }
+
             packets[count++] = p;
         }
 
@@ -96,8 +105,8 @@ internal sealed unsafe class PolledSource : IFrameSource
     {
         _status.LostCount++;
         _status.LastError ??= _isLive
-            ? $"{_device.Name}: a frame of {onWire} bytes is longer than its MTU: switch off the sender's and the interface's segmentation " +
-                "(ethtool -K NAME tso off gso off gro off)"
+            ? $"{_device.Name}: a frame of {onWire} bytes is longer than its MTU and no super-packet of TCP that could be cut: switch off what " +
+                "made it (ethtool -K NAME tso off gso off gro off, at the sender and here)"
             : $"{_device.Name}: a record of {onWire} bytes is longer than any buffer";
     }
 

@@ -7,7 +7,7 @@ using VSwitch.DataPlane.Devices;
 namespace VSwitch.SharpPcap;
 
 /// <summary>Any device of SharpPcap as a port of the switch: libpcap's interfaces, its capture files, and every other
-/// <see cref="ILiveDevice"/>. One queue each way, plain frames (no super-packets, no partial checksums). From a device of libpcap a
+/// <see cref="ILiveDevice"/>. One queue each way; it sends plain frames, one by one. From a device of libpcap a
 /// worker takes the frames itself, with one copy into a buffer of its pool and without allocating; every other device has a thread of
 /// SharpPcap's that brings them. One handle of libpcap is for one thread at a time (pcap(3PCAP)), so a lock is around each burst.
 /// </summary>
@@ -46,7 +46,7 @@ public sealed unsafe class SharpPcapDevice : IPacketDevice
             {
                 CaptureDevices.Open(capture, options, mtuBytes);
                 _source = capture is PcapDevice polled
-                    ? new PolledSource(polled, Status)
+                    ? new PolledSource(polled, Status, mtuBytes)
                     : new PushedSource(capture, Status, mtuBytes, options.BufferBytes);
             }
 

@@ -48,7 +48,7 @@ public class SharpPcapLinkTests
         Assert.True(
             SpinWait.SpinUntil(() => (got += wire.Take(device).Count) + device.Status.LostCount == Sent && device.Status.LostCount > 0, Limit),
             $"{got} came, {device.Status.LostCount} lost");
-        Assert.InRange(got, 50, 1000);
+        Assert.InRange(got, 2, 1000);
     }
 
     [RootFact("tcpdump")]
