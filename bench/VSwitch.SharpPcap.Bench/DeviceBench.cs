@@ -10,9 +10,9 @@ namespace VSwitch.SharpPcap.Bench;
 /// has its turn. Time is the thread's own processor time, the kernel's part of it included.</summary>
 internal static class DeviceBench
 {
-    private const int Rounds = 400;
-    private const int WarmUpRounds = 100;
-    private const int FramesOfARound = 512;
+    private const int Rounds = 1000;
+    private const int WarmUpRounds = 200;
+    private const int FramesOfARound = 128;
     private const int Looks = 2000;
     private static readonly int[] Sizes = [60, 1514];
 
