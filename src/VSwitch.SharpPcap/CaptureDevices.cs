@@ -108,8 +108,8 @@ internal static class CaptureDevices
         {
             throw new DeviceException($"{what}: libpcap is not there; install it (Debian: libpcap0.8, Windows: Npcap)", e);
         }
-        catch (Exception e) when (e is PcapException or DeviceNotReadyException or PlatformNotSupportedException or Win32Exception
-            or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is PcapException or PlatformNotSupportedException or Win32Exception or IOException
+            or UnauthorizedAccessException)
         {
             throw new DeviceException($"{what}: {OneLine(e.Message)}; {MendOf(e)}", e);
         }

@@ -42,7 +42,7 @@ internal sealed unsafe class PolledSource : IFrameSource
     public int Receive(PacketPool pool, PacketBuffer** packets, int maxCount)
     {
         int count = 0;
-        while (!_isAtEnd && count < maxCount && pool.HasRoomForAny)
+        for (int looked = 0; !_isAtEnd && looked < maxCount && pool.HasRoomForAny; looked++)
         {
             nint header = 0;
             nint data = 0;

@@ -52,7 +52,11 @@ public sealed unsafe class SharpPcapDevice : IPacketDevice
 
             if (injection != null)
             {
-                CaptureDevices.Open(injection, options, mtuBytes);
+                if (!ReferenceEquals(capture, injection))
+                {
+                    CaptureDevices.Open(injection, options, mtuBytes);
+                }
+
                 _sink = SinkOf(injection, new SendingSide(Status, mtuBytes), options);
             }
         }
@@ -81,7 +85,7 @@ public sealed unsafe class SharpPcapDevice : IPacketDevice
     /// <exception cref="DeviceException">A file cannot be opened, is no capture of Ethernet frames, or is both.</exception>
     public static SharpPcapDevice OpenFiles(string? input, string? output)
     {
-        if (input != null && output != null && Path.GetFullPath(input) == Path.GetFullPath(output))
+        if (input != null && output != null && PathOf(input) == PathOf(output))
         {
             throw new DeviceException($"{output}: is the input of the same port: writing it would destroy what is to be read");
         }
@@ -123,6 +127,9 @@ public sealed unsafe class SharpPcapDevice : IPacketDevice
             }
         }
     }
+
+    private static string PathOf(string file) => File.Exists(file) && File.ResolveLinkTarget(file, returnFinalTarget: true) is FileSystemInfo target
+        ? target.FullName : Path.GetFullPath(file);
 
     private void Close()
     {

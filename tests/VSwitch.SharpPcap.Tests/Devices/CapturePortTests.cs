@@ -143,6 +143,9 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
         Assert.Contains("No such file", Refusal(Path.Combine(_folder, "absent.pcap"), null), StringComparison.Ordinal);
         Assert.Contains("No such file", Refusal(null, Path.Combine(_folder, "absent", "out.pcap")), StringComparison.Ordinal);
         Assert.EndsWith("is the input of the same port: writing it would destroy what is to be read", Refusal(raw, raw), StringComparison.Ordinal);
+        string link = Path.Combine(_folder, "link.pcap");
+        File.CreateSymbolicLink(link, raw);
+        Assert.Contains("is the input of the same port", Refusal(raw, link), StringComparison.Ordinal);
     }
 
     private static string Refusal(string? input, string? output)
