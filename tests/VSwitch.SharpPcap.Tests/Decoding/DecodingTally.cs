@@ -13,6 +13,9 @@ internal sealed class DecodingTally(string name)
 
     public long Malformed { get; private set; }
 
+    /// <summary>Frames of which a gate of our views refused a layer; the switch never sends one.</summary>
+    public long Refused { get; private set; }
+
     public long Fields { get; private set; }
 
     public long Checksums { get; private set; }
@@ -33,6 +36,7 @@ internal sealed class DecodingTally(string name)
 
         Frames++;
         Malformed += comparison.IsMalformed ? 1 : 0;
+        Refused += comparison.IsRefused ? 1 : 0;
         Fields += comparison.FieldCount;
         Checksums += comparison.ChecksumCount;
         foreach (string kind in Kinds(comparison.Theirs))

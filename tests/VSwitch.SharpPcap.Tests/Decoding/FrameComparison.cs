@@ -54,6 +54,9 @@ internal sealed class FrameComparison
     /// <summary>True when ours found headers or lengths wrong, so that only what both sides read could be compared.</summary>
     public bool IsMalformed => _views.Refused is not null || IsFaulty("");
 
+    /// <summary>True when a gate of our views refused a layer.</summary>
+    public bool IsRefused => _views.Refused is not null;
+
     /// <summary>Compares one frame.</summary>
     public static FrameComparison Of(byte[] frame) => new(frame, PacketDotNetDecoder.Decode(frame), frame);
 
@@ -74,7 +77,7 @@ internal sealed class FrameComparison
     {
         bool isQuote = prefix.Length > 0;
         FrameFacts facts = isQuote ? _facts.Quote() : _facts;
-        ILookup<string, string> theirs = Side(Theirs.Fields.Where(f => !OnlyInViews.Contains(f.Name)), isQuote);
+        ILookup<string, string> theirs = Side(Theirs.Fields.Where(f => !OnlyInViews.Contains(Bare(f.Name))), isQuote);
         ILookup<string, string> ours = Side(_fields.Fields, isQuote);
         bool isStrict = !IsFaulty(prefix) && !(isQuote && IsMalformed);
         Compare(facts, Party.PacketFields, prefix, ours, theirs, isStrict);
@@ -96,7 +99,9 @@ internal sealed class FrameComparison
 
     private static ILookup<string, string> Side(IEnumerable<(string Name, string Value)> fields, bool isQuote) => fields
         .Where(f => f.Name.StartsWith("quote.", StringComparison.Ordinal) == isQuote)
-        .ToLookup(f => isQuote ? f.Name["quote.".Length..] : f.Name, f => f.Value);
+        .ToLookup(f => Bare(f.Name), f => f.Value);
+
+    private static string Bare(string name) => name.StartsWith("quote.", StringComparison.Ordinal) ? name["quote.".Length..] : name;
 
     private void Compare(
         FrameFacts facts, Party party, string prefix, ILookup<string, string> ours, ILookup<string, string> theirs, bool isStrict)
@@ -144,7 +149,7 @@ internal sealed class FrameComparison
         {
             bool isQuote = name.StartsWith("quote.", StringComparison.Ordinal);
             bool isOfIp = name.EndsWith(".ip", StringComparison.Ordinal);
-            if (isQuote ? IsFaulty("quote.") : !isWhole && !(isOfIp && _views.Checksums.ContainsKey(name)))
+            if (isQuote ? !isWhole || IsFaulty("quote.") : !isWhole && !(isOfIp && _views.Checksums.ContainsKey(name)))
             {
                 all = isQuote || isRight ? all : null;
                 continue;
@@ -195,7 +200,9 @@ internal sealed class FrameComparison
 
     private KnownDifference? Differ(FrameFacts facts, Party party, string prefix, string name, string ours, string theirs)
     {
-        KnownDifference? known = KnownDifferences.Of(facts, name, party);
+        // There is no quote for who has lost the way before it.
+        KnownDifference? known = KnownDifferences.Of(facts, name, party) ??
+            (prefix.Length > 0 ? KnownDifferences.Of(_facts, "quote", party) : null);
         if (known is null)
         {
             _differences.Add($"{prefix}{name}: {party} {ours}, PacketDotNet {theirs}");

@@ -51,13 +51,17 @@ internal sealed class FrameFacts
 
     public int TotalLength => IsV4 ? U16(Network + 2) : 0;
 
-    public bool IsTcp => this["tcp.src"] is not null;
+    public bool IsTcp => Protocol == 6;
 
-    public bool IsUdp => this["udp.src"] is not null;
+    public bool IsUdp => Protocol == 17;
 
-    public bool IsIcmp => this["icmp.type"] is not null;
+    public bool IsIcmp => Protocol == (IsV6 ? 58 : 1);
 
-    public bool IsSctp => this["sctp.src"] is not null;
+    public bool IsSctp => Protocol == 132;
+
+    /// <summary>What follows the IP headers; -1 in a later fragment, where it does not begin.</summary>
+    private int Protocol => IsV4 ? (U16(Network + 6) & 0x1FFF) != 0 ? -1 : U16(Network + 8) & 0xFF
+        : IsV6 && !Extensions.IsLaterFragment ? Extensions.Next : -1;
 
     /// <summary>Data offset, reserved bits and flags of TCP.</summary>
     public int TcpBits => IsTcp ? U16(_transport + 12) : 0;
@@ -164,7 +168,7 @@ internal sealed class FrameFacts
 internal sealed record ExtensionChain
 {
     /// <summary>What PacketDotNet walks over besides ours, as if each were a header of units of 8 bytes.</summary>
-    private static readonly byte[] OnlyPacketDotNets = [50, 135, 139, 140, 253, 254];
+    private static readonly byte[] OnlyPacketDotNets = [98, 135, 139, 140, 253, 254];
 
     private static readonly byte[] Ours = [0, 43, 44, 51, 60];
 
@@ -178,10 +182,21 @@ internal sealed record ExtensionChain
 
     public bool IsFragment { get; private init; }
 
+    public bool IsLaterFragment { get; private init; }
+
+    /// <summary>The first next header that is none of the chain.</summary>
+    public byte Next { get; private init; }
+
     public bool HasSegmentsLeft { get; private init; }
+
+    /// <summary>The fragment header's reserved byte, which stands where others have their length, is not 0.</summary>
+    public bool HasReservedByte { get; private init; }
 
     /// <summary>A chain that a switch refuses: a header out of place, too many of them, one cut short.</summary>
     public bool IsRefused { get; private init; }
+
+    /// <summary>The chain ends in the middle of a header.</summary>
+    public bool IsCut { get; private init; }
 
     /// <summary>PacketDotNet takes a header's length, or a fragment header's offset, from the first header.</summary>
     public bool IsMisread { get; private init; }
@@ -211,7 +226,7 @@ internal sealed record ExtensionChain
             int read = next == 44 ? 8 : (first + 1) * 8;
             if (at + bytes > end)
             {
-                return chain with { IsRefused = true };
+                return chain with { IsRefused = true, IsCut = true };
             }
 
             int word = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(at + 2));
@@ -224,6 +239,7 @@ internal sealed record ExtensionChain
                 Bytes = chain.Bytes + bytes,
                 HasAuthentication = chain.HasAuthentication || next == 51,
                 IsFragment = chain.IsFragment || (next == 44 && (word & 0xFFF9) != 0),
+                HasReservedByte = chain.HasReservedByte || (next == 44 && frame[at + 1] != 0),
                 HasSegmentsLeft = chain.HasSegmentsLeft || (next == 43 && frame[at + 3] != 0),
                 IsMisread = chain.IsMisread || (chain.Count > 0 && (read != bytes || next == 44)),
                 IsAuthenticationMisread = chain.IsAuthenticationMisread || (next == 51 && read != bytes),
@@ -232,6 +248,6 @@ internal sealed record ExtensionChain
             at += bytes;
         }
 
-        return chain with { GoesOn = OnlyPacketDotNets.Contains(next), GoesOnInFragment = isLater && Ours.Contains(next) };
+        return chain with { Next = next, IsLaterFragment = isLater, GoesOn = !isLater && OnlyPacketDotNets.Contains(next), GoesOnInFragment = isLater && (Ours.Contains(next) || OnlyPacketDotNets.Contains(next)) };
     }
 }
