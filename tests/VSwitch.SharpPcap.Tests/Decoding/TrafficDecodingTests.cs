@@ -15,6 +15,8 @@ public class TrafficDecodingTests(ITestOutputHelper output)
     /// <summary>One run is like another; VSWITCH_SEED explores.</summary>
     private static readonly int[] UsualSeeds = [52, 53, 54];
 
+    private static readonly string[] JudgedOtherwise = ["udp-without-checksum", "fragment-checksum", "ipv6-second-extension"];
+
     [Theory]
     [InlineData("small", 1, 5_000)]
     [InlineData("rich", 3, 12_000)]
@@ -27,13 +29,15 @@ public class TrafficDecodingTests(ITestOutputHelper output)
         SwitchConfig config = Topology(topology);
         var sent = new DecodingTally($"{topology}, sent");
         var received = new DecodingTally($"{topology}, received");
+        int right = 0;
         foreach (int usual in UsualSeeds)
         {
             int seed = Seeded.Take($"decoding {topology}", output.WriteLine, usual);
-            Run(config, seed, workers, frames, received, sent);
+            right += Run(config, seed, workers, frames, received, sent);
         }
 
-        output.WriteLine($"{received}\n{sent}");
+        output.WriteLine($"{received}\n{sent}\n{right} frames left as right as they came, or were made here and right");
+        Assert.True(right > frames, $"{right}");
         string[] common = ["ARP", "IPv4", "TCP", "UDP", "ICMP", "ICMP errors", "fragments", "DHCP"];
         received.AssertSeen(common);
         sent.AssertSeen(config.Enis.Any(e => e.PrivateIps.Any(ip => ip.IsV6)) ? [.. common, "IPv6", "ICMPv6", "ND"] : common);
@@ -66,11 +70,13 @@ public class TrafficDecodingTests(ITestOutputHelper output)
         Assert.Equal(0, sent.Refused);
     }
 
-    private static void Run(SwitchConfig config, int seed, int workers, int frames, DecodingTally received, DecodingTally sent)
+    /// <summary>Sends a stream, and counts what must have right checksums when it leaves.</summary>
+    private static int Run(SwitchConfig config, int seed, int workers, int frames, DecodingTally received, DecodingTally sent)
     {
         var traffic = new RandomTraffic(config, seed);
         using var real = new SwitchUnderTest(config, workers);
         long nowNs = StartNs;
+        int right = 0;
         for (int i = 0; i < frames; i++)
         {
             TrafficFrame next = traffic.Next();
@@ -80,14 +86,16 @@ public class TrafficDecodingTests(ITestOutputHelper output)
                 continue;
             }
 
-            received.Add(next.Frame, $"seed {seed}");
+            FrameComparison question = received.Add(next.Frame, $"seed {seed}");
             ReferenceOutcome outcome = real.Receive(next.Port, next.Frame, nowNs);
             foreach ((string port, byte[] frame) in outcome.Sent)
             {
                 FrameComparison comparison = sent.Add(frame, $"seed {seed} to {port}");
-                if (outcome.Kind == OutcomeKind.Answered)
+                bool isAsRightAsItCame = outcome.Kind == OutcomeKind.Forwarded && outcome.Sent.Count == 1 && IsRight(question);
+                if (outcome.Kind == OutcomeKind.Answered || isAsRightAsItCame)
                 {
-                    AssertRight(comparison);
+                    Assert.True(IsRight(comparison), $"what came right, or was made here, left wrong: {comparison}");
+                    right++;
                 }
 
                 traffic.Observe(port, frame);
@@ -96,14 +104,12 @@ public class TrafficDecodingTests(ITestOutputHelper output)
 
         real.Workers.DropHeld();
         Assert.Equal(0, real.MissingBuffers(nowNs));
+        return right;
     }
 
-    /// <summary>What the switch itself wrote: forwarded packets may have a transport checksum as wrong as it came.</summary>
-    private static void AssertRight(FrameComparison comparison)
-    {
-        bool isRight = comparison.Theirs.Checksums.All(c => c.Value || c.Key.StartsWith("quote.", StringComparison.Ordinal));
-        Assert.True(isRight, $"an answer with a wrong checksum: {comparison}");
-    }
+    /// <summary>By PacketDotNet, but for what a quote has and what PacketDotNet is known to misjudge.</summary>
+    private static bool IsRight(FrameComparison comparison) => comparison.Theirs.Checksums.All(c => c.Value ||
+        c.Key.StartsWith("quote.", StringComparison.Ordinal) || comparison.Explained.Any(JudgedOtherwise.Contains));
 
     private static SwitchConfig Topology(string name) => name switch
     {
