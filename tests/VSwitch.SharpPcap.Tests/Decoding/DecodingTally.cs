@@ -83,7 +83,7 @@ internal sealed class DecodingTally(string name)
             ("ICMPv6", icmp is not null && isV6),
             ("ICMP errors", packet["quote.ip.src"] is not null || packet["quote.ip6.src"] is not null),
             ("ND", isV6 && icmp is "133" or "134" or "135" or "136"),
-            ("fragments", packet["ip6.fragment"] is { } six ? six != "0 False" : packet["ip.fragment"] is { } four && four is not ("0x0000" or "0x4000" or "0x8000")),
+            ("fragments", packet["ip6.fragment"] is { } six ? six != "0 False" : packet["ip.fragment"] is { } four && four is not ("0x0000" or "0x4000" or "0xffff8000" or "0xffffc000")),
             ("SCTP", packet["ip.protocol"] == "132" || packet["ip6.next"] == "132"),
         ];
         return kinds.Where(k => k.IsThere).Select(k => k.Kind);

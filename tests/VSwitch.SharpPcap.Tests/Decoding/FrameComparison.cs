@@ -13,7 +13,7 @@ internal sealed class FrameComparison
     private static readonly HashSet<string> OnlyInViews =
     [
         "vlan.priority", "vlan.drop-eligible", "tcp.urgent", "tcp.options", "tcp.mss", "tcp.window-scale", "tcp.sack-permitted",
-        "tcp.timestamps", "ip6.fragment", "ip6.extension-bytes", "nd.target",
+        "tcp.timestamps", "tcp.flag-byte", "ip.fragment-bits", "ip6.fragment", "ip6.extension-bytes", "nd.target",
     ];
 
     private readonly byte[] _frame;
@@ -56,6 +56,9 @@ internal sealed class FrameComparison
 
     /// <summary>True when a gate of our views refused a layer.</summary>
     public bool IsRefused => _views.Refused is not null;
+
+    /// <summary>True when a known difference was about a checksum: PacketDotNet's word for it does not count.</summary>
+    public bool IsMisjudged { get; private set; }
 
     /// <summary>Compares one frame.</summary>
     public static FrameComparison Of(byte[] frame) => new(frame, PacketDotNetDecoder.Decode(frame), frame);
@@ -210,6 +213,7 @@ internal sealed class FrameComparison
         else
         {
             _explained.Add(known.Name);
+            IsMisjudged |= name is "verify" || name.StartsWith("checksum.", StringComparison.Ordinal);
         }
 
         return known;

@@ -42,7 +42,9 @@ internal sealed class FrameFacts
     /// <summary>True for a tag of which the frame's end has left less than four bytes.</summary>
     public bool IsTagCut { get; private init; }
 
-    public bool HasPadding => _fields["padding"] is not null;
+    /// <summary>Bytes behind the IP packet.</summary>
+    public bool HasPadding => (IsV4 && Network + TotalLength < _frame.Length) ||
+        (IsV6 && Network + 40 + U16(Network + 4) < _frame.Length);
 
     /// <summary>First, middle or last; an atomic fragment of IPv6 (RFC 6946) is none.</summary>
     public bool IsFragment => IsV4 ? (U16(Network + 6) & 0x3FFF) != 0 : Extensions.IsFragment;
@@ -83,6 +85,22 @@ internal sealed class FrameFacts
         {
             int end = Math.Min(_transport + (TcpBits >> 12) * 4, _frame.Length);
             return IsTcp && end > _transport + 20 && !HasPlainOptions(_frame.AsSpan((_transport + 20)..end));
+        }
+    }
+
+    /// <summary>The shift that the last option of its kind says; 0 without one.</summary>
+    public int WindowScale
+    {
+        get
+        {
+            int shift = 0;
+            int end = Math.Min(_transport + ((TcpBits >> 12) * 4), _frame.Length);
+            for (int at = _transport + 20; IsTcp && at + 2 < end && _frame[at] != 0; at += _frame[at] == 1 ? 1 : Math.Max((byte)1, _frame[at + 1]))
+            {
+                shift = _frame[at] == 3 && _frame[at + 1] == 3 ? _frame[at + 2] : shift;
+            }
+
+            return shift;
         }
     }
 

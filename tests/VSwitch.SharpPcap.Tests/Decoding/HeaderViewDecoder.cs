@@ -84,6 +84,7 @@ internal static class HeaderViewDecoder
         decoded.Add("ip.length", ip.TotalBytes);
         decoded.Add("ip.id", ip.Identification);
         decoded.Add("ip.fragment", $"0x{flags | (ip.FragmentOffsetBytes / 8):x4}");
+        decoded.Add("ip.fragment-bits", $"{flags >> 13} {ip.FragmentOffsetBytes / 8}");
         decoded.Add("ip.ttl", ip.Ttl);
         decoded.Add("ip.protocol", (byte)ip.Protocol);
         decoded.Add("ip.checksum", $"0x{ip.HeaderChecksum:x4}");
@@ -154,6 +155,7 @@ internal static class HeaderViewDecoder
         decoded.Add("tcp.flags", ((TcpBits)tcp.Flags).ToString());
         decoded.Add("tcp.window", tcp.Window);
         decoded.Add("tcp.checksum", $"0x{tcp.Checksum:x4}");
+        decoded.Add("tcp.flag-byte", (byte)tcp.Flags);
         decoded.Add("tcp.urgent", tcp.UrgentPointer);
         decoded.Add("tcp.options", Convert.ToHexStringLower(tcp.Options));
         if (tcp.MaximumSegmentSize is { } segment)

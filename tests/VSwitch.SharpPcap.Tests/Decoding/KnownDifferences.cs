@@ -127,7 +127,7 @@ internal static class KnownDifferences
         new("views-eight-tcp-flags", Party.Views, "TcpView.Flags has the eight flags of RFC 9293 section 3.1 and neither NS nor the reserved bits",
             (f, name) => name is "tcp.flags" && (f.TcpBits & 0x0F00) != 0),
         new("views-window-scale-14", Party.Views, "TcpView.WindowScale is 14 at most (RFC 7323 section 2.3)",
-            (f, name) => name is "tcp.window-scale"),
+            (f, name) => name is "tcp.window-scale" && f.WindowScale > 14),
     ];
 
     /// <summary>All that depends on where the extension headers lead.</summary>

@@ -78,6 +78,7 @@ internal static partial class PacketDotNetDecoder
         }
 
         decoded.Sizes = decoded.Sizes with { SaidBytes = tcp.DataOffset * 4 };
+        decoded.Add("tcp.flag-byte", (byte)tcp.Flags);
         decoded.Add("tcp.urgent", tcp.UrgentPointer);
         if (tcp.DataOffset * 4 >= TcpPacket.HeaderMinimumLength && tcp.DataOffset * 4 <= length)
         {

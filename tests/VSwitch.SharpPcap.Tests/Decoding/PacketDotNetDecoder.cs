@@ -134,6 +134,7 @@ internal static partial class PacketDotNetDecoder
         decoded.Add(prefix + "ip.length", ip.TotalLength);
         decoded.Add(prefix + "ip.id", ip.Id);
         decoded.Add(prefix + "ip.fragment", $"0x{(ip.FragmentFlags << 13) | ip.FragmentOffset:x4}");
+        decoded.Add(prefix + "ip.fragment-bits", $"{ip.FragmentFlags & 3} {ip.FragmentOffset}");
         decoded.Add(prefix + "ip.ttl", ip.TimeToLive);
         decoded.Add(prefix + "ip.protocol", (byte)ip.Protocol);
         decoded.Add(prefix + "ip.checksum", $"0x{ip.Checksum:x4}");

@@ -15,8 +15,6 @@ public class TrafficDecodingTests(ITestOutputHelper output)
     /// <summary>One run is like another; VSWITCH_SEED explores.</summary>
     private static readonly int[] UsualSeeds = [52, 53, 54];
 
-    private static readonly string[] JudgedOtherwise = ["udp-without-checksum", "fragment-checksum", "ipv6-second-extension"];
-
     [Theory]
     [InlineData("small", 1, 5_000)]
     [InlineData("rich", 3, 12_000)]
@@ -88,13 +86,16 @@ public class TrafficDecodingTests(ITestOutputHelper output)
 
             FrameComparison question = received.Add(next.Frame, $"seed {seed}");
             ReferenceOutcome outcome = real.Receive(next.Port, next.Frame, nowNs);
+
+            // What was held before, and ends with this frame, is left out: its checksum may have come wrong.
+            bool isAlone = outcome.Ends.Count == 0;
             foreach ((string port, byte[] frame) in outcome.Sent)
             {
                 FrameComparison comparison = sent.Add(frame, $"seed {seed} to {port}");
                 bool isAsRightAsItCame = outcome.Kind == OutcomeKind.Forwarded && outcome.Sent.Count == 1 && IsRight(question);
-                if (outcome.Kind == OutcomeKind.Answered || isAsRightAsItCame)
+                if (isAlone && (outcome.Kind == OutcomeKind.Answered || isAsRightAsItCame))
                 {
-                    Assert.True(IsRight(comparison), $"what came right, or was made here, left wrong: {comparison}");
+                    Assert.True(IsRight(comparison), $"what came right, or was made here, left wrong: {comparison}\nafter {next.Port} {question}");
                     right++;
                 }
 
@@ -107,9 +108,10 @@ public class TrafficDecodingTests(ITestOutputHelper output)
         return right;
     }
 
-    /// <summary>By PacketDotNet, but for what a quote has and what PacketDotNet is known to misjudge.</summary>
-    private static bool IsRight(FrameComparison comparison) => comparison.Theirs.Checksums.All(c => c.Value ||
-        c.Key.StartsWith("quote.", StringComparison.Ordinal) || comparison.Explained.Any(JudgedOtherwise.Contains));
+    /// <summary>By PacketDotNet, and where it is not known to misjudge. What a quote has is the quoted packet's matter.</summary>
+    private static bool IsRight(FrameComparison comparison) =>
+        !comparison.IsMisjudged &&
+        comparison.Theirs.Checksums.All(c => c.Value || c.Key.StartsWith("quote.", StringComparison.Ordinal));
 
     private static SwitchConfig Topology(string name) => name switch
     {
