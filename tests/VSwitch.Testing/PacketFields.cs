@@ -213,11 +213,11 @@ public sealed class PacketFields
         }
         else
         {
-            Ports(prefix, protocol, at, end, pseudo);
+            Ports(prefix, protocol, at, end, pseudo, isV6);
         }
     }
 
-    private void Ports(string prefix, byte protocol, int at, int end, ulong? pseudo)
+    private void Ports(string prefix, byte protocol, int at, int end, ulong? pseudo, bool isV6)
     {
         string name = prefix + (protocol switch { 6 => "tcp", 17 => "udp", _ => "sctp" });
         Add(name + ".src", U16(at));
@@ -235,7 +235,8 @@ public sealed class PacketFields
         {
             Add(name + ".length", U16(at + 4));
             Add(name + ".checksum", $"0x{U16(at + 6):x4}");
-            isRight = pseudo is not { } sum || U16(at + 6) == 0 || OnesComplement.IsRight(segment, sum);
+            // No checksum: RFC 768 allows it, RFC 8200 section 8.1 does not.
+            isRight = pseudo is not { } sum || (U16(at + 6) == 0 ? !isV6 : OnesComplement.IsRight(segment, sum));
             if (pseudo is not null && U16(at + 4) != segment.Length)
             {
                 _faults.Add($"{name} length {U16(at + 4)} is not the {segment.Length} bytes there");

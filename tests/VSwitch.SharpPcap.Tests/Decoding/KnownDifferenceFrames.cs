@@ -42,7 +42,6 @@ internal static class KnownDifferenceFrames
         ["no-sctp"] = Four.Sctp(1, 2).Payload(20).Build(),
         ["tcp-options-with-urgent"] = Four.Tcp(1, 2, TcpBits.Ack | TcpBits.Urg, tcp => tcp with { Options = [2, 4, 5, 180] }).Build(),
         ["tcp-odd-options"] = Four.Tcp(1, 2, TcpBits.Syn, tcp => tcp with { Options = [2, 4, 5, 180, 3, 0, 0, 0] }).Build(),
-        ["fields-udp6-without-checksum"] = Six.Udp(1, 2, udp => udp with { Checksum = 0 }).Payload(4).Build(),
         ["fields-legacy-tag"] = Link.Vlan(5, tag => tag with { TagType = 0x9100 }).IPv6(Source6, Target6).Udp(1, 2).Build(),
         ["fields-cut-tag"] = Link.Vlan(5).CutTo(16).Build(),
         ["fields-no-ah"] = Six.Extension(51, new byte[6]).Udp(1, 2).Payload(30).Build(),

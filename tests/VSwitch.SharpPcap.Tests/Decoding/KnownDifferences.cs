@@ -113,9 +113,6 @@ internal static class KnownDifferences
 
     private static IEnumerable<KnownDifference> OfOurs() =>
     [
-        new("fields-udp6-without-checksum", Party.PacketFields,
-            "PacketFields lets a UDP checksum of 0 pass over IPv6, too; there it is wrong (RFC 8200 section 8.1), as PacketDotNet and FrameChecksum say",
-            (f, name) => name is "checksum.udp" && f.IsV6 && f["udp.checksum"] == "0x0000"),
         new("fields-legacy-tag", Party.PacketFields, "PacketFields stops at a tag of type 0x9100, which PacketDotNet and VlanView know",
             (f, name) => f.HasLegacyTag && name is not ("eth.dst" or "eth.src")),
         new("fields-cut-tag", Party.PacketFields, "PacketFields takes a tag that is cut short for the type, without a fault; VlanView and PacketDotNet do not",

@@ -44,7 +44,7 @@ internal static partial class PacketDotNetDecoder
         {
             parse();
         }
-        catch (Exception e) when (e is IndexOutOfRangeException or ArgumentException or InvalidOperationException or NotImplementedException)
+        catch (SystemException e)
         {
             decoded.Fail(prefix, $"{e.GetType().Name}: {e.Message}");
         }

@@ -117,8 +117,8 @@ public sealed class DropSamplesTests(ITestOutputHelper output) : IDisposable
         for (int i = 0; i < 20_000; i++)
         {
             TrafficFrame next = traffic.Next();
-            // A frame may end others that were held: so far apart, no reason has its share of a window.
-            nowNs += 10_000_000;
+            // A frame may end many others that were held, a reason's whole share of a window: each has a window of its own.
+            nowNs += DropSamples.WindowNs;
             ReferenceOutcome outcome = real.Receive(next.Port, next.Frame, nowNs);
             foreach ((string port, byte[] frame) in outcome.Sent)
             {
