@@ -9,8 +9,5 @@ namespace VSwitch.SharpPcap;
 public sealed class SharpPcapProvider : IDeviceProvider
 {
     /// <inheritdoc/>
-    public string Kind => "sharppcap";
-
-    /// <inheritdoc/>
     public IPacketDevice Open(string name) => SharpPcapDevice.Open(name);
 }

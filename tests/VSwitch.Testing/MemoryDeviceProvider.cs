@@ -9,8 +9,6 @@ namespace VSwitch.Testing;
 /// <summary>Makes this assembly an adapter, for the tests of how <c>vswitch</c> finds one.</summary>
 public sealed class MemoryDeviceProvider : IDeviceProvider
 {
-    public string Kind => "memory";
-
     public IPacketDevice Open(string name) =>
         name == "absent" ? throw new DeviceException("memory 'absent': there is no such device") : new MemoryDevice(name, null);
 }

@@ -4,9 +4,6 @@ namespace VSwitch.DataPlane.Devices;
 /// <see cref="DeviceProviderAttribute"/>, and <c>vswitch</c> makes one with the constructor that takes nothing.</summary>
 public interface IDeviceProvider
 {
-    /// <summary>Word for the kind in a configuration: <c>device: { KIND: NAME }</c>.</summary>
-    string Kind { get; }
-
     /// <summary>Opens a device.</summary>
     /// <param name="name">Its name, as the configuration has it.</param>
     /// <exception cref="DeviceException">It cannot be opened; one line for the user.</exception>

@@ -17,7 +17,6 @@ public sealed class DeviceAdapterTests : IDisposable
     public void An_adapter_is_loaded_from_its_folder_and_shares_the_interface_with_vswitch()
     {
         IDeviceProvider provider = DeviceAdapters.Load(Put(typeof(MemoryDeviceProvider).Assembly.Location));
-        Assert.Equal("memory", provider.Kind);
         // It is the folder's copy, and yet what it opens is a device here.
         Assert.IsNotType<MemoryDeviceProvider>(provider);
         using IPacketDevice device = provider.Open("m1");
