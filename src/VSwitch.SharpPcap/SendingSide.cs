@@ -17,6 +17,7 @@ internal sealed unsafe class SendingSide
     private readonly DeviceStatus _status;
     private readonly int _longestBytes;
     private long _restsUntilMs;
+    private int _refusedBytes = -1;
 
     /// <summary>Makes it for a device.</summary>
     public SendingSide(DeviceStatus status, int mtuBytes)
@@ -38,7 +39,13 @@ internal sealed unsafe class SendingSide
         }
 
         _status.TransmitErrorCount++;
-        _status.LastError = $"a frame of {p->Length} bytes cannot be sent: 14 to {_longestBytes + tagBytes} can";
+        // The words of one length are made once, not for every frame that has it.
+        if (p->Length != _refusedBytes)
+        {
+            _refusedBytes = p->Length;
+            _status.LastError = $"a frame of {p->Length} bytes cannot be sent: 14 to {_longestBytes + tagBytes} can";
+        }
+
         return false;
     }
 

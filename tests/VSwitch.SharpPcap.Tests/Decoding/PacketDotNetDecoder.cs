@@ -44,7 +44,7 @@ internal static partial class PacketDotNetDecoder
         {
             parse();
         }
-        catch (SystemException e)
+        catch (SystemException e) when (e is not (NullReferenceException or InvalidCastException))
         {
             decoded.Fail(prefix, $"{e.GetType().Name}: {e.Message}");
         }
