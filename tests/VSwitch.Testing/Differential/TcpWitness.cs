@@ -1,34 +1,33 @@
+using System.Numerics;
+
 namespace VSwitch.Testing.Differential;
 
-/// <summary>Follows a TCP connection as the kernel tracks it, as the switch does, and as the kernel would with one variation of
-/// the switch, or the switch without one: so it can tell which variation is the reason of a difference.</summary>
+/// <summary>Follows a TCP connection as the kernel tracks it and as the switch does. Where they differ it tells the reason: the
+/// fewest variations that make the kernel do as the switch, or without which the switch does as the kernel.</summary>
 internal sealed class TcpWitness
 {
-    private static readonly TcpVariations[] Each =
-        [.. Enum.GetValues<TcpVariations>().Where(variation => variation is not (TcpVariations.None or TcpVariations.All))];
+    // All sets of variations but the empty one, the smallest first.
+    private static readonly TcpVariations[][] BySize =
+        [.. Enumerable.Range(1, (int)TcpVariations.All).GroupBy(set => BitOperations.PopCount((uint)set)).OrderBy(size => size.Key)
+            .Select(size => size.Select(set => (TcpVariations)set).ToArray())];
 
     private readonly TcpModel _kernel = new(TcpVariations.None);
     private readonly TcpModel _switch = new(TcpVariations.All);
-    private readonly TcpModel[] _with = [.. Each.Select(variation => new TcpModel(variation))];
-    private readonly TcpModel[] _without = [.. Each.Select(variation => new TcpModel(TcpVariations.All & ~variation))];
+    private readonly List<TrialStep> _steps = [];
 
-    /// <summary>The variation that is the reason of the last frame's difference; null where there is none.</summary>
+    /// <summary>The variations that are together the reason of the last frame's difference; null where there is none.</summary>
     public TcpVariations? Reason { get; private set; }
 
-    /// <summary>The variation that is the reason why only one of kernel and switch has the connection; null where both are alike.</summary>
+    /// <summary>The variations that are together the reason why only one of kernel and switch has the connection; null where
+    /// both are alike.</summary>
     public TcpVariations? ReasonOfPresence
     {
         get
         {
             bool isThere = _switch.State != TcpModelState.None;
-            if (isThere == (_kernel.State != TcpModelState.None))
-            {
-                return null;
-            }
-
-            int found = Array.FindIndex(_with, model => model.State != TcpModelState.None == isThere);
-            found = found >= 0 ? found : Array.FindIndex(_without, model => model.State != TcpModelState.None != isThere);
-            return found >= 0 ? Each[found] : null;
+            return isThere == (_kernel.State != TcpModelState.None)
+                ? null
+                : Find(variations => Replay(variations).IsThere, byKernel: !isThere, bySwitch: isThere);
         }
     }
 
@@ -39,15 +38,39 @@ internal sealed class TcpWitness
         (TrialSegment segment, TrialTraits traits) = (step.Frame.Segment!, step.Frame.Traits);
         bool kernel = _kernel.Judge(segment, traits, step.KernelPasses);
         bool vswitch = _switch.Judge(segment, traits, step.SwitchPasses);
-        bool isAllowed = step.KernelPasses || step.SwitchPasses;
-        bool[] with = [.. _with.Select(model => model.Judge(segment, traits, isAllowed))];
-        bool[] without = [.. _without.Select(model => model.Judge(segment, traits, isAllowed))];
-
-        // One that alone makes the kernel do as the switch does; else one without which the switch does as the kernel.
-        int found = Array.IndexOf(with, step.SwitchPasses);
-        found = found >= 0 ? found : Array.IndexOf(without, step.KernelPasses);
-        Reason = step.KernelPasses != step.SwitchPasses && found >= 0 ? Each[found] : null;
+        _steps.Add(step);
+        Reason = step.KernelPasses == step.SwitchPasses
+            ? null
+            : Find(variations => Replay(variations).Passes, step.KernelPasses, step.SwitchPasses);
         return kernel != step.KernelPasses ? $"the model of the kernel {(kernel ? "passes" : "drops")} it"
             : vswitch != step.SwitchPasses ? $"the model of the switch {(vswitch ? "passes" : "drops")} it" : null;
+    }
+
+    private static TcpVariations? Find(Func<TcpVariations, bool> result, bool byKernel, bool bySwitch)
+    {
+        foreach (TcpVariations[] sets in BySize)
+        {
+            TcpVariations found = Array.Find(sets, set => result(set) == bySwitch);
+            found = found != TcpVariations.None ? found : Array.Find(sets, set => result(TcpVariations.All & ~set) == byKernel);
+            if (found != TcpVariations.None)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>What a tracker with some of the variations makes of all that was sent.</summary>
+    private (bool Passes, bool IsThere) Replay(TcpVariations variations)
+    {
+        var model = new TcpModel(variations);
+        bool passes = false;
+        foreach (TrialStep step in _steps)
+        {
+            passes = model.Judge(step.Frame.Segment!, step.Frame.Traits, step.KernelPasses || step.SwitchPasses);
+        }
+
+        return (passes, model.State != TcpModelState.None);
     }
 }

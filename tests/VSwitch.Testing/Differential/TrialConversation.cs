@@ -75,10 +75,10 @@ public abstract class TrialConversation
     /// <returns>What is wrong with what it expected of the kernel or of the switch; null when it was right.</returns>
     public virtual string? Witness(TrialStep step) => null;
 
-    /// <summary>The variation of the switch that is the reason why the last frame's verdicts differ; null when none is.</summary>
+    /// <summary>The variations of the switch that are together the reason why the last frame's verdicts differ; null when none are.</summary>
     internal virtual TcpVariations? Reason => null;
 
-    /// <summary>The variation that is the reason why only one of kernel and switch has the connection; null when none is.</summary>
+    /// <summary>The variations that are together the reason why only one of kernel and switch has the connection; null when none are.</summary>
     internal virtual TcpVariations? ReasonOfPresence => null;
 
     private protected Random Random { get; }
