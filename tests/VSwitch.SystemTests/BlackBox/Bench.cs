@@ -261,7 +261,7 @@ internal sealed class Bench : IDisposable
         Send(from, frame);
         Await(() => Ended(from) > ended, $"an end of a frame of {from} ({reason.Name()})\n{PacketFields.Of(frame)}");
         // A worker counts the drop first and its reason after.
-        if (!SpinWait.SpinUntil(() => Drops(from, reason) == before + 1, TimeSpan.FromMilliseconds(200)))
+        if (!SpinWait.SpinUntil(() => Drops(from, reason) == before + 1, Limit))
         {
             throw new PacketAssertException($"not dropped for {reason.Name()}; {Report()}\n{PacketFields.Of(frame)}");
         }

@@ -18,6 +18,7 @@ internal sealed class BenchNetwork : IDisposable
     private readonly List<Process> _programs = [];
     private readonly Thread _listener;
     private readonly Lock _gate = new();
+    private readonly byte[] _buffer = new byte[128 << 10];
     private volatile bool _stop;
 
     /// <summary>Makes the namespaces, without TAPs.</summary>
@@ -44,8 +45,19 @@ internal sealed class BenchNetwork : IDisposable
         _listener.Start();
     }
 
-    /// <summary>Frames that each port got since its TAP was attached.</summary>
-    public PortRecorder this[BenchPort port] => _recorders[port];
+    /// <summary>Frames that a port got since its TAP was attached: all of them until now, for the kernel hands a frame to the recorder
+    /// before it hands it to any program.</summary>
+    public PortRecorder this[BenchPort port]
+    {
+        get
+        {
+            lock (_gate)
+            {
+                Drain(port);
+                return _recorders[port];
+            }
+        }
+    }
 
     /// <summary>Ports that the case took part in; all others must have been silent.</summary>
     public IReadOnlySet<BenchPort> Touched => _touched;
@@ -209,15 +221,14 @@ internal sealed class BenchNetwork : IDisposable
 
     private void Listen()
     {
-        byte[] buffer = new byte[128 << 10];
         while (!_stop)
         {
             int[] handles;
             lock (_gate)
             {
-                foreach ((BenchPort port, PacketSocket socket) in _sockets)
+                foreach (BenchPort port in _sockets.Keys)
                 {
-                    Drain(socket, _recorders[port], buffer);
+                    Drain(port);
                 }
 
                 handles = [.. _sockets.Values.Select(s => s.Handle)];
@@ -227,11 +238,21 @@ internal sealed class BenchNetwork : IDisposable
         }
     }
 
-    private static void Drain(PacketSocket socket, PortRecorder recorder, byte[] buffer)
+    /// <summary>Takes what waits in a port's socket; the caller has the gate. What the kernel says of the interface once, that it is
+    /// down, stands before frames that wait.</summary>
+    private void Drain(BenchPort port)
     {
-        for (int length = socket.Receive(buffer); length > 0; length = socket.Receive(buffer))
+        for (int looksInVain = 0; looksInVain < 2;)
         {
-            recorder.Add(buffer.AsSpan(0, length));
+            int length = _sockets[port].Receive(_buffer);
+            if (length > 0)
+            {
+                _recorders[port].Add(_buffer.AsSpan(0, length));
+            }
+            else
+            {
+                looksInVain++;
+            }
         }
     }
 }
