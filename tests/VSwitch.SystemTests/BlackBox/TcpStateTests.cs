@@ -60,13 +60,13 @@ public class TcpStateTests
     public void BB11_a_connection_lives_as_long_as_the_timer_of_its_state() => Bench.Run(
         new BenchSetup { RulesB = AllTcp, Timeouts = "tcpTransient: 2s, tcpEstablished: 5s, tcpClosing: 2s" }, bench =>
         {
-            var half = new TcpTalk(bench, A, B, 40001, 80, 100, 900);
-            half.FromClient(TcpBits.Syn);
             TcpTalk whole = new TcpTalk(bench, A, B, 40002, 80, 100, 900).Open();
             TcpTalk over = new TcpTalk(bench, A, B, 40003, 80, 100, 900).Open();
             over.FromClient(TcpBits.Fin | TcpBits.Ack);
             over.FromServer(TcpBits.Fin | TcpBits.Ack);
             over.FromClient(TcpBits.Ack);
+            var half = new TcpTalk(bench, A, B, 40001, 80, 100, 900);
+            half.FromClient(TcpBits.Syn);
             Assert.Equal(3, bench.ConnectionCount);
 
             // That the two others are gone shows that their time has passed, and the established one outlives it.
