@@ -2,6 +2,7 @@ using System.Diagnostics;
 using VSwitch.DataPlane.Nat;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.DataPlane.Tables;
+using VSwitch.SystemTests.BlackBox;
 using Xunit;
 
 namespace VSwitch.SystemTests;
@@ -72,7 +73,7 @@ public class NatGatewayTests
                 Assert.True(exit == 0, $"{eni}: {output}");
             }
 
-            (_, string route) = lab.Run("b", "traceroute", "-n", "-q", "1", "-w", "5", "-m", "4", Outside);
+            (_, string route) = lab.Run("b", "traceroute", "-n", "-q", "1", "-w", BenchNetwork.TracerouteWait, "-m", "4", Outside);
             Assert.Contains(" 10.0.1.1 ", route, StringComparison.Ordinal);
             Assert.Contains($" {Outside} ", route.Split('\n', 2)[1], StringComparison.Ordinal);
             Carry(lab);

@@ -12,6 +12,10 @@ internal sealed class BenchNetwork : IDisposable
     /// <summary>How long a program may take.</summary>
     public static readonly TimeSpan ProgramLimit = TimeSpan.FromSeconds(40);
 
+    /// <summary>For traceroute's -w: it waits for each hop, also when a later one has answered much sooner than a busy machine does.
+    /// </summary>
+    public const string TracerouteWait = "5,0,0";
+
     private readonly Dictionary<BenchPort, PacketSocket> _sockets = [];
     private readonly Dictionary<BenchPort, PortRecorder> _recorders = [];
     private readonly HashSet<BenchPort> _touched = [];

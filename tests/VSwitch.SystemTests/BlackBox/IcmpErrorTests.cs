@@ -53,7 +53,8 @@ public class IcmpErrorTests
         new BenchSetup { Kernel = [A, C], RulesC = UdpAndIcmp }, bench =>
         {
             bench.Network.Touch(C);
-            (int exit, string output) = bench.Network.Run(A, "traceroute", "-n", "-q", "1", "-m", "4", "10.1.1.10");
+            (int exit, string output) = bench.Network.Run(
+                A, "traceroute", "-n", "-q", "1", "-w", BenchNetwork.TracerouteWait, "-m", "4", "10.1.1.10");
             Assert.True(exit == 0, output);
             string[] hops = [.. output.Split('\n').Skip(1).Where(l => l.Length > 0)
                 .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])];

@@ -65,7 +65,7 @@ public sealed class RealClientTests : IDisposable
             foreach (string[] kind in (string[][])[[], ["-I"], ["-T", "-p", "80"]])
             {
                 (int exit, string output) = bench.Network.Run(from,
-                    ["traceroute", "-n", "-q", "1", "-m", "4", .. kind, target]);
+                    ["traceroute", "-n", "-q", "1", "-w", BenchNetwork.TracerouteWait, "-m", "4", .. kind, target]);
                 IEnumerable<string> hops = output.Split('\n').Skip(1).Where(l => l.Length > 0)
                     .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
                 Assert.True(exit == 0 && hops.SequenceEqual([router, target]),
