@@ -7,6 +7,7 @@ namespace VSwitch.Testing.Differential;
 /// never sent, with quotes that are cut, broken or not about a connection at all.</summary>
 internal sealed class ErrorTrial : TrialConversation
 {
+    private const byte DestinationOptions = 60;
     private readonly TrialConversation _subject;
     private readonly TrialEnd _third;
     private int _left;
@@ -51,7 +52,6 @@ internal sealed class ErrorTrial : TrialConversation
                 break;
             case 0:
                 quoteBytes = header + Random.Next(8);
-                traits |= TrialTraits.ShortQuote;
                 what = "error with a short quote";
                 break;
             case 1 when !IsV6:
@@ -83,6 +83,10 @@ internal sealed class ErrorTrial : TrialConversation
                 break;
         }
 
+        // Of the packet that was sent there may be no more, and options may stand before its transport.
+        bool hasOptions = IsV6 && quoted[20] == DestinationOptions;
+        int transport = header + (hasOptions ? 8 * (quoted[55] + 1) : 0);
+        traits |= Math.Min(quoteBytes, quoted.Length - 14) < transport + 8 ? TrialTraits.ShortQuote : TrialTraits.None;
         bool isWrong = Chance(3);
         byte[] types = IsV6 ? [1, 2, 3, 4] : [3, 3, 4, 5, 11, 12];
         byte type = types[Random.Next(types.Length)];
