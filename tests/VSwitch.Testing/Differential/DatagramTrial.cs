@@ -43,8 +43,9 @@ internal sealed class DatagramTrial : TrialConversation
         switch (Random.Next(40))
         {
             case 0:
-                return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0x1234 }).Payload(length),
+                TrialFrame wrong = Frame(sender, builder.Udp(from, to).Payload(length),
                     "UDP with a wrong checksum", traits | TrialTraits.WrongTransportChecksum);
+                return wrong with { Bytes = WithWrongChecksum(wrong.Bytes, 6) };
             case 1:
                 return Frame(sender, builder.Udp(from, to, udp => udp with { Checksum = 0 }).Payload(length),
                     "UDP without a checksum", traits);

@@ -91,11 +91,9 @@ internal sealed class ErrorTrial : TrialConversation
         byte[] types = IsV6 ? [1, 2, 3, 4] : [3, 3, 4, 5, 11, 12];
         byte type = types[Random.Next(types.Length)];
         traits |= isWrong ? TrialTraits.WrongTransportChecksum : TrialTraits.None;
-        PacketBuilder builder = Begin(sender, destination, number)
-            .IcmpError(type, (byte)Random.Next(4), quoted, quoteBytes, 0,
-                icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp);
+        byte[] frame = Begin(sender, destination, number).IcmpError(type, (byte)Random.Next(4), quoted, quoteBytes).Build();
         string words = $"{what} {type} by {sender.Port}, {quoteBytes} bytes of: {step.Frame.What}";
-        return new TrialFrame(this, receiver, sender.Port, builder.Build(), words)
+        return new TrialFrame(this, receiver, sender.Port, isWrong ? WithWrongChecksum(frame, 2) : frame, words)
         {
             Traits = traits,
         };

@@ -50,11 +50,10 @@ internal sealed class QueryTrial : TrialConversation
 
         PacketBuilder builder = Begin(sender, number, isLastHop ? (byte)1 : (byte)64);
         bool isWrong = odd == 3;
-        builder = builder.Icmp(type, code, _identifier | (ushort)number,
-            icmp => isWrong ? icmp with { Checksum = 0x1234 } : icmp).Payload(Random.Next(100));
+        byte[] frame = builder.Icmp(type, code, _identifier | (ushort)number).Payload(Random.Next(100)).Build();
         traits |= isWrong ? TrialTraits.WrongTransportChecksum : TrialTraits.None;
         string words = $"ICMP {type}/{code}{(isWrong ? " with a wrong checksum" : "")}";
-        return new TrialFrame(this, sender, Ends[sender].Port, builder.Build(), words)
+        return new TrialFrame(this, sender, Ends[sender].Port, isWrong ? WithWrongChecksum(frame, 2) : frame, words)
         {
             Traits = traits,
         };

@@ -56,14 +56,14 @@ internal sealed class TcpTrial : TrialConversation
         TrialTraits traits = TrialTraits.None;
         byte ttl = 64;
         int dataOffset = 5 + ((segment.Options.Length + 3) / 4);
-        ushort? checksum = null;
+        bool isWrong = false;
         switch (isOdd ? Random.Next(60) : -1)
         {
             case 0:
                 (ttl, traits, what) = (1, TrialTraits.LastHop, what + ", at its last hop");
                 break;
             case 1:
-                (checksum, traits, what) = (0x1234, TrialTraits.WrongTransportChecksum, what + ", with a wrong checksum");
+                (isWrong, traits, what) = (true, TrialTraits.WrongTransportChecksum, what + ", with a wrong checksum");
                 break;
             case 2:
                 (dataOffset, traits, what) = (Random.Next(5), TrialTraits.Malformed, what + ", with a header too short");
@@ -83,9 +83,9 @@ internal sealed class TcpTrial : TrialConversation
                 Window = segment.Window,
                 Options = segment.Options,
                 DataOffset = dataOffset,
-                Checksum = checksum,
             })
             .Payload(segment.Length).Build();
+        bytes = isWrong ? WithWrongChecksum(bytes, 16) : bytes;
         // A header that reaches into the data takes its first bytes for options, and may reach beyond the end.
         byte[] filling = new byte[(4 - (segment.Options.Length % 4)) % 4];
         byte[] tail = [.. segment.Options, .. filling, .. bytes[^segment.Length..]];

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using VSwitch.DataPlane.Pipeline;
 using VSwitch.Wire;
 
@@ -89,6 +90,16 @@ public abstract class TrialConversation
     public abstract TrialFrame Next(uint number);
 
     private protected bool Chance(int percent) => Random.Next(100) < percent;
+
+    /// <summary>Spoils the checksum at an offset in the transport: one that is sure to be wrong, and not zero, which is none in UDP.
+    /// </summary>
+    private protected byte[] WithWrongChecksum(byte[] frame, int offset)
+    {
+        Span<byte> checksum = frame.AsSpan((IsV6 ? 54 : 34) + offset, 2);
+        int wrong = BinaryPrimitives.ReadUInt16BigEndian(checksum) ^ 0x1234;
+        BinaryPrimitives.WriteUInt16BigEndian(checksum, (ushort)(wrong == 0 ? 0x4321 : wrong));
+        return frame;
+    }
 
     private protected PacketBuilder Begin(int sender, uint number, byte ttl = 64) =>
         Begin(Ends[sender], Ends[1 - sender].Address, number, ttl);
