@@ -16,7 +16,8 @@ public sealed unsafe partial class HugeMemory : IDisposable
     private byte* _mapping;
 
     /// <summary>Maps at least <paramref name="bytes"/> bytes, rounded up to whole huge pages once above a quarter of one.</summary>
-    /// <exception cref="InsufficientMemoryException">The system gives no more address space.</exception>
+    /// <exception cref="OutOfMemoryException">The system gives no more address space; on Linux an
+    /// <see cref="InsufficientMemoryException"/>.</exception>
     public HugeMemory(nuint bytes)
         : this(bytes, OperatingSystem.IsLinux())
     {

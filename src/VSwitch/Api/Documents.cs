@@ -70,7 +70,7 @@ internal sealed record BoundElasticIp(string Name, string Address, string Privat
 /// <summary>The pcap files of a device as configured.</summary>
 internal sealed record PcapDocument(string? In, string? Out);
 
-/// <summary>A device as configured: one of tap, interface and pcap.</summary>
+/// <summary>A device as configured: one of tap, interface, pcap and sharppcap.</summary>
 internal sealed record DeviceConfigDocument(string? Tap, string? Interface, PcapDocument? Pcap, string? Sharppcap, int? Queues, bool? Offload);
 
 /// <summary>An ENI as configured, with what it has.</summary>

@@ -3,6 +3,7 @@ using VSwitch.Devices.Pcap;
 using VSwitch.Replay;
 using VSwitch.Testing;
 using VSwitch.Testing.Captures;
+using VSwitch.Tests;
 using VSwitch.Wire;
 using Xunit;
 using Xunit.Abstractions;
@@ -36,7 +37,7 @@ public class CaptureDecodingTests(ITestOutputHelper output)
         Assert.Equal(0, sent.Refused);
     }
 
-    [SharedCaptureFact]
+    [SharedFact]
     public void Frames_of_every_capture_are_decoded_alike()
     {
         var tally = new DecodingTally("captures as they are");
@@ -58,7 +59,7 @@ public class CaptureDecodingTests(ITestOutputHelper output)
 
     /// <summary>Three labs a capture: all hosts in one subnet, and those with an even or an odd address behind EIPs, the others beyond the
     /// internet port.</summary>
-    [SharedCaptureFact]
+    [SharedFact]
     public void What_the_switch_sends_for_every_capture_is_decoded_alike()
     {
         Func<IpAddress, bool>?[] places = [null, address => (address.Bits & 1) == 0, address => (address.Bits & 1) != 0];

@@ -2,8 +2,8 @@ using PacketDotNet;
 using VSwitch.DataPlane.Buffers;
 using VSwitch.DataPlane.Devices;
 using VSwitch.Devices.Pcap;
-using VSwitch.SharpPcap.Tests.Decoding;
 using VSwitch.Testing;
+using VSwitch.Tests;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -25,7 +25,7 @@ public sealed class CapturePortTests(ITestOutputHelper output) : IDisposable
     public void The_demo_gives_the_frames_that_our_reader_gives() =>
         Assert.Equal(14, CompareAll([Path.Combine(RepositoryRoot.Folder, "captures", "demo.pcap")]));
 
-    [SharedCaptureFact]
+    [SharedFact]
     public void Every_public_capture_gives_the_frames_that_our_reader_gives()
     {
         string[] files = [.. Directory.EnumerateFiles(Path.Combine(RepositoryRoot.Shared!, "captures"), "*", SearchOption.AllDirectories)
